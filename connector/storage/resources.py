@@ -1,10 +1,12 @@
 """Agents, people and groups as records: one table, one document each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from connector.core.errors import Conflict
 from connector.core.query import Filter, comparison_key
 from connector.storage import tables as t
 from connector.storage.db import Transaction
@@ -23,10 +25,11 @@ class Record:
     version: int
     created: str
     modified: str
+    expires: str | None = None
     external_id: str | None = None
 
 
-_COLUMNS = [t.resource.c[name] for name in ("id", "kind", "name", "document", "active", "version", "created", "modified")]
+_COLUMNS = [t.resource.c[name] for name in Record.__dataclass_fields__ if name != "external_id"]
 
 
 def _select(client_id: str) -> sa.Select[tuple[object, ...]]:
@@ -80,11 +83,29 @@ def name_holder(tx: Transaction, kind: str, name: str) -> str | None:
 
 
 def insert(tx: Transaction, record: Record) -> None:
-    tx.execute(sa.insert(t.resource).values(**_values(record), id=record.id, kind=record.kind, created=record.created))
+    """Conflict where another took the name in the meantime."""
+    with _unique_name(record):
+        tx.execute(sa.insert(t.resource).values(**_values(record), id=record.id, kind=record.kind, created=record.created))
 
 
 def update(tx: Transaction, record: Record) -> None:
-    tx.execute(sa.update(t.resource).where(t.resource.c.id == record.id).values(**_values(record)))
+    """Conflict where another took the name in the meantime."""
+    with _unique_name(record):
+        tx.execute(sa.update(t.resource).where(t.resource.c.id == record.id).values(**_values(record)))
+
+
+@contextmanager
+def _unique_name(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.IntegrityError as problem:
+        raise Conflict(f"there is another {record.kind} named {record.name!r}") from problem
+
+
+def expired(tx: Transaction, limit: int) -> list[str]:
+    """Ids of active agents whose last day has passed."""
+    due = sa.select(t.resource.c.id).where(t.resource.c.active, t.resource.c.expires <= tx.now)
+    return list(tx.execute(due.order_by(t.resource.c.expires).limit(limit)).scalars())
 
 
 def touch(tx: Transaction, ids: Iterable[str]) -> None:
@@ -108,6 +129,7 @@ def _values(record: Record) -> Mapping[str, object]:
         "active": record.active,
         "version": record.version,
         "modified": record.modified,
+        "expires": record.expires,
     }
 
 

@@ -37,8 +37,15 @@ resource = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     _moment("created"),
     _moment("modified"),
+    _moment("expires", nullable=True),  # validUntil of an agent: the worker suspends it then
     sa.UniqueConstraint("kind", "name_key"),
     sa.Index("ix_resource_kind_id", "kind", "id"),
+)
+resource_expiring = sa.Index(
+    "ix_resource_expiring",
+    resource.c.expires,
+    sqlite_where=resource.c.active & resource.c.expires.is_not(None),
+    postgresql_where=resource.c.active & resource.c.expires.is_not(None),
 )
 
 external_id = sa.Table(  # RFC 7643 section 3.1: chosen by the client, unique in its own provisioning domain
