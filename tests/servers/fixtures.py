@@ -1,0 +1,39 @@
+"""The real servers as session fixtures, one set per xdist worker. Tests share a server: use names of your own in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.availability import require
+from tests.servers.pki import Pki, make_pki
+from tests.servers.postgres import PostgresServer
+from tests.servers.scim2_server import Scim2Server
+from tests.servers.slapd import Slapd
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]:
+    require("slapd")
+    server = Slapd.start(tmp_path_factory.mktemp("slapd"), pki)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def scim2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
+    server = Scim2Server.start(tmp_path_factory.mktemp("scim2-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    require("postgres")
+    server = PostgresServer.start()
+    yield server
+    server.stop()
