@@ -1,9 +1,10 @@
 """The real servers as session fixtures, one set per xdist worker. Tests share a server: use names of your own in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from tests.servers.apache import Apache
 from tests.servers.availability import require
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
@@ -37,3 +38,18 @@ def postgres_server() -> Iterator[PostgresServer]:
     server = PostgresServer.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def apache_factory() -> Iterator[Callable[[Sequence[tuple[str, str]]], Apache]]:
+    """Makes an Apache, not yet started, for a test module to start with an identity provider's metadata and to stop."""
+    require("apache")
+    made: list[Apache] = []
+
+    def make(attributes: Sequence[tuple[str, str]] = ()) -> Apache:
+        made.append(Apache(attributes))
+        return made[-1]
+
+    yield make
+    for apache in made:
+        apache.stop()

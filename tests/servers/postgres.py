@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from tests.servers.process import HOST, ServerError, ServerProcess, free_port
-from tests.servers.system_packages import find_program
+from tests.servers.system_packages import program
 
 _SUPERUSER = "app"
 _FIRST_DATABASE = "app"
@@ -58,14 +58,12 @@ class PostgresServer:
 
         Not below pytest's temporary directory: root's is closed to others, and PostgreSQL refuses to run as root.
         """
-        initdb = find_program("/usr/lib/postgresql/*/bin/initdb")
-        if initdb is None:
-            raise ServerError("PostgreSQL is not installed")
+        binaries = program("/usr/lib/postgresql/*/bin/initdb").parent
         directory = Path(tempfile.mkdtemp(prefix="test-postgres-"))
         account = "postgres" if os.geteuid() == 0 else None
         if account is not None:
             shutil.chown(directory, account, account)
-        server = cls(initdb.parent, directory, account)
+        server = cls(binaries, directory, account)
         try:
             server._initialise()
             server._process.start()

@@ -13,7 +13,7 @@ from ldap3.utils.dn import escape_rdn
 
 from tests.servers.pki import Pki, make_pki
 from tests.servers.process import HOST, ServerError, ServerProcess, accepts_connections, free_port, tail
-from tests.servers.system_packages import find_program
+from tests.servers.system_packages import program
 
 BASE_DN = "dc=example,dc=com"
 BIND_DN = f"uid=connector,ou=services,{BASE_DN}"
@@ -54,7 +54,7 @@ class Slapd:
         self.log = directory / "slapd.log"
         self._process = ServerProcess(
             "slapd",
-            [_program("slapd"), "-d", "0", "-f", directory / "slapd.conf", "-h", f"{self.plain_url}/ {self.url}/"],
+            [program("slapd"), "-d", "0", "-f", directory / "slapd.conf", "-h", f"{self.plain_url}/ {self.url}/"],
             log=self.log,
             ready=lambda: accepts_connections(self._plain_port) and accepts_connections(self._tls_port),
         )
@@ -151,18 +151,11 @@ class Slapd:
         configuration.write_text(_configuration(self._directory, self._pki), encoding="utf-8")
         seed = self._directory / "seed.ldif"
         seed.write_text(_seed_ldif(), encoding="utf-8")
-        command: list[str | Path] = [_program("slapadd"), "-f", configuration, "-b", BASE_DN, "-l", seed]
+        command: list[str | Path] = [program("slapadd"), "-f", configuration, "-b", BASE_DN, "-l", seed]
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
             raise ServerError(f"slapadd failed:\n{tail(self.log)}")
-
-
-def _program(name: str) -> Path:
-    path = find_program(name)
-    if path is None:
-        raise ServerError(f"{name} is not installed")
-    return path
 
 
 def _entry(found: Mapping[str, object]) -> LdapEntry:

@@ -55,8 +55,16 @@ def find_program(name: str) -> Path | None:
     return None if path is None else Path(path)
 
 
+def program(name: str) -> Path:
+    """The same for a caller that cannot go on without it."""
+    path = find_program(name)
+    if path is None:
+        raise FileNotFoundError(f"{name} is not installed")
+    return path
+
+
 def missing_programs(server: str) -> list[str]:
-    return [program for program in SERVERS[server].programs if find_program(program) is None]
+    return [name for name in SERVERS[server].programs if find_program(name) is None]
 
 
 def missing_packages() -> list[str]:
