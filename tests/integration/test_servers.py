@@ -9,6 +9,7 @@ import pytest
 import requests
 from ldap3.core.exceptions import LDAPSocketOpenError
 
+from tests.servers.canaille import Canaille
 from tests.servers.pki import Pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.scim2_server import Scim2Server
@@ -111,6 +112,27 @@ def test_scim2_server_returns_the_user_it_created(scim2_server: Scim2Server) -> 
 
 def test_scim2_server_refuses_a_request_without_its_token(scim2_server: Scim2Server) -> None:
     assert requests.get(f"{scim2_server.url}/Users", timeout=5).status_code == 401
+
+
+def test_canaille_returns_the_person_created_by_scim(canaille: Canaille) -> None:
+    name = unique("person")
+
+    canaille_id = canaille.add_person(name)
+    read = requests.get(f"{canaille.url}/Users/{canaille_id}", headers=canaille.headers, timeout=10)
+
+    assert read.status_code == 200
+    assert read.json()["userName"] == name
+
+
+def test_canaille_keeps_its_people_through_an_outage(canaille: Canaille) -> None:
+    canaille_id = canaille.add_person(unique("person"))
+
+    canaille.pause()
+    canaille.resume()
+
+    address = f"{canaille.url}/Users/{canaille_id}"
+    assert requests.get(address, headers=canaille.headers, timeout=10).status_code == 200
+    assert requests.get(address, timeout=10).status_code == 401
 
 
 def test_postgres_answers_in_a_database_of_its_own(postgres_server: PostgresServer) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.servers.apache import Apache
-from tests.servers.availability import require
+from tests.servers.availability import require, unavailable
+from tests.servers.canaille import Canaille, venv
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
+from tests.servers.process import ServerError
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.slapd import Slapd
 
@@ -28,6 +30,17 @@ def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]
 @pytest.fixture(scope="session")
 def scim2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
     server = Scim2Server.start(tmp_path_factory.mktemp("scim2-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
+    try:
+        venv()
+    except ServerError as error:  # no way to a package index
+        unavailable("canaille", str(error).replace("\n", " "))
+    server = Canaille.start(tmp_path_factory.mktemp("canaille"))
     yield server
     server.stop()
 
