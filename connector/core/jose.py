@@ -1,0 +1,117 @@
+"""Signed tokens (RFC 7515, RFC 7519) with everything stated and nothing defaulted: algorithm, type, key."""
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives import serialization
+from joserfc import jwk, jws
+from joserfc.errors import JoseError
+
+from connector.core.errors import Invalid, Unauthenticated
+from connector.core.keys import KeyRing, SigningKey
+
+ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
+_TOKEN_ALGORITHM = "ES256"
+_MAX_TOKEN = 16 * 1024
+_MIN_RSA_BITS = 2048
+
+
+class Signer:
+    """Signs and checks our own tokens with the `oauth` keys; the keys are imported once."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._active = keys.active("oauth").id
+        self._private = _import(keys.active("oauth"))
+        self._public = {key.id: _import(key) for key in keys.all("oauth")}
+
+    def sign(self, claims: dict[str, Any], *, type: str) -> str:
+        header = {"alg": _TOKEN_ALGORITHM, "kid": self._active, "typ": type}
+        return jws.serialize_compact(header, orjson.dumps(claims), self._private, algorithms=[_TOKEN_ALGORITHM])
+
+    def open(self, token: str, *, type: str) -> dict[str, Any]:
+        """The claims of a token that we signed and whose `typ` is that one. Unauthenticated for anything else."""
+        header = unverified_header(token)
+        key = self._public.get(str(header.get("kid")))
+        if key is None or str(header.get("typ", "")).lower() != type:
+            raise Unauthenticated("the token is not one of ours")
+        return verify(token, [key], algorithms=[_TOKEN_ALGORITHM])
+
+    def public_set(self) -> dict[str, Any]:
+        """The JWK Set (RFC 7517) that others verify our tokens with."""
+        keys = [{**key.as_dict(private=False), "use": "sig", "alg": _TOKEN_ALGORITHM, "kid": id} for id, key in self._public.items()]
+        return {"keys": keys}
+
+
+def unverified_header(token: str) -> dict[str, Any]:
+    """The protected header, to choose a key by. Unauthenticated where the token is not a compact JWS."""
+    try:
+        if len(token) > _MAX_TOKEN or token.count(".") != 2:
+            raise ValueError
+        encoded = token.split(".")[0]
+        header = orjson.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        if not isinstance(header, dict):
+            raise ValueError
+    except ValueError as problem:
+        raise Unauthenticated("the token is not a signed JWT") from problem
+    return header
+
+
+def verify(token: str, keys: Iterable[jwk.Key], *, algorithms: Iterable[str]) -> dict[str, Any]:
+    """The claims of a token that one of keys signed. Keys come from us, never from the token's header."""
+    header = unverified_header(token)
+    if header.get("alg") not in set(algorithms) or "crit" in header:
+        raise Unauthenticated("the token's algorithm is not accepted")
+    for key in keys:
+        try:
+            opened = jws.deserialize_compact(token, key, algorithms=list(algorithms))
+            claims = orjson.loads(opened.payload)
+        except (JoseError, ValueError):
+            continue  # not this key; the next one may fit
+        if isinstance(claims, dict):
+            return claims
+    raise Unauthenticated("the token's signature does not verify")
+
+
+def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:
+    """A public key for verifying client assertions, from a JWK or a DER SubjectPublicKeyInfo. Invalid where it is unfit."""
+    try:
+        if isinstance(key, bytes):
+            public = serialization.load_der_public_key(key)
+            pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            found: jwk.Key = _from_pem(pem)
+        else:
+            found = jwk.import_key({name: value for name, value in key.items() if name not in _PRIVATE_PARTS})
+    except (JoseError, ValueError, TypeError, KeyError) as problem:
+        raise Invalid(f"{field} is not a public key that we can use: EC P-256 or P-384, RSA or Ed25519 as a JWK", field=field) from problem
+    public_part = found.as_dict(private=False)
+    if public_part["kty"] == "RSA" and _rsa_bits(public_part) < _MIN_RSA_BITS:
+        raise Invalid(f"{field} is an RSA key of fewer than {_MIN_RSA_BITS} bits", field=field)
+    if public_part["kty"] not in ("RSA", "EC", "OKP"):
+        raise Invalid(f"{field} must be a public key (EC, RSA or OKP), not {public_part['kty']}", field=field)
+    return found
+
+
+_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # a caller may hand over its private JWK by mistake: not kept
+
+
+def _rsa_bits(public: dict[str, Any]) -> int:
+    modulus = public["n"]
+    return len(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))) * 8
+
+
+def _from_pem(pem: bytes) -> jwk.Key:
+    for kind in ("EC", "RSA", "OKP"):
+        try:
+            return jwk.import_key(pem, kind)  # type: ignore[arg-type]  # joserfc types the kind as a Literal
+        except (JoseError, ValueError, TypeError):
+            continue
+    raise ValueError("no kind of key fits")
+
+
+def _import(key: SigningKey) -> jwk.Key:
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return jwk.import_key(pem, "EC", {"kid": key.id})

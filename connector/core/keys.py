@@ -1,0 +1,152 @@
+"""The key ring: our own keys, one file each in a folder that only we can read. Made on first start, loaded once.
+
+Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `audit` (Ed25519, checkpoints), and
+`seal` (32 random bytes, from which keys for authentication codes are derived). The newest key of a purpose signs; all verify.
+"""
+
+import datetime
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.x509.oid import NameOID
+
+from connector.core.clock import Clock, utc_now
+from connector.core.errors import Misconfigured
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+PURPOSES = ("oauth", "saml", "audit")
+_CERTIFICATE_LIFE = datetime.timedelta(days=3650)  # SAML peers pin the key: its certificate's dates say nothing (IIP-MD12)
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key with its id (made of its public key, RFC 7638-like), and the certificate where it has one."""
+
+    purpose: str
+    id: str
+    created: str
+    private: PrivateKey
+    certificate: x509.Certificate | None = None
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.purpose}, {self.id})"
+
+
+class KeyRing:
+    """Loads the keys of a folder, and makes those that are missing."""
+
+    def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
+        self._folder = folder
+        self._clock = clock
+        with self._locked():
+            for purpose in PURPOSES:
+                if not self._files(purpose):
+                    self._make(purpose)
+            if not self._seal_file.exists():
+                _write(self._seal_file, os.urandom(32))
+        self._keys = {purpose: [_load(purpose, file) for file in self._files(purpose)] for purpose in PURPOSES}
+
+    def __repr__(self) -> str:
+        return f"KeyRing({self._folder})"
+
+    def active(self, purpose: str) -> SigningKey:
+        """The key that signs now."""
+        return self._keys[purpose][-1]
+
+    def all(self, purpose: str) -> list[SigningKey]:
+        """Every key that may verify, the active one last."""
+        return list(self._keys[purpose])
+
+    def derive(self, use: str) -> bytes:
+        """32 bytes for one use, from the sealing key (HKDF, RFC 5869)."""
+        return HKDF(hashes.SHA256(), 32, salt=None, info=use.encode()).derive(self._seal)
+
+    @property
+    def _seal_file(self) -> Path:
+        return self._folder / "seal.key"
+
+    @cached_property
+    def _seal(self) -> bytes:
+        return self._seal_file.read_bytes()
+
+    def _files(self, purpose: str) -> list[Path]:
+        return sorted(self._folder.glob(f"{purpose}-*.pem"))
+
+    def _make(self, purpose: str) -> None:
+        private: PrivateKey
+        if purpose == "saml":
+            private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        elif purpose == "oauth":
+            private = ec.generate_private_key(ec.SECP256R1())
+        else:
+            private = ed25519.Ed25519PrivateKey.generate()
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        if isinstance(private, rsa.RSAPrivateKey):
+            pem += _certificate(private, self._clock()).public_bytes(serialization.Encoding.PEM)
+        created = self._clock().strftime("%Y%m%dT%H%M%SZ")
+        _write(self._folder / f"{purpose}-{created}-{_key_id(private)}.pem", pem)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as problem:
+            raise Misconfigured("The keys cannot be read.", [f"{self._folder}: {problem.strerror}"]) from problem
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that start together must not both make the first keys
+            yield
+        finally:
+            os.close(lock)
+
+
+def _write(file: Path, content: bytes) -> None:
+    with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+        out.write(content)
+
+
+def _load(purpose: str, file: Path) -> SigningKey:
+    try:
+        content = file.read_bytes()
+        private = serialization.load_pem_private_key(content, password=None)
+        certificate = x509.load_pem_x509_certificate(content) if b"BEGIN CERTIFICATE" in content else None
+    except (OSError, ValueError) as problem:
+        raise Misconfigured("A key cannot be read.", [f"{file}: {type(problem).__name__}"]) from problem
+    if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        raise Misconfigured("A key cannot be used.", [f"{file}: not an EC, RSA or Ed25519 key"])
+    _, created, key_id = file.stem.split("-", 2)
+    return SigningKey(purpose, key_id, created, private, certificate)
+
+
+def _key_id(private: PrivateKey) -> str:
+    public = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(public)
+    return digest.finalize().hex()[:16]
+
+
+def _certificate(private: rsa.RSAPrivateKey, now: datetime.datetime) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Agent IdP Connector")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + _CERTIFICATE_LIFE)
+    )
+    return builder.sign(private, hashes.SHA256())

@@ -1,0 +1,157 @@
+"""Agents: register, change, suspend, delete. The only writer of agents.
+
+Owners and sponsors are rows, not part of the stored document; `document` puts the two together.
+"""
+
+from typing import Any
+
+import orjson
+
+from connector.core.clock import to_text
+from connector.core.errors import Invalid
+from connector.domain import credentials, lifecycle, resources, unit as work
+from connector.domain.events import Action
+from connector.domain.resources import Draft, Record
+from connector.domain.schema import GOVERNANCE, TYPE_OF
+from connector.domain.unit import Unit
+from connector.storage import credentials as credential_store
+from connector.storage import owners, saml
+from connector.storage.owners import Ownership
+from connector.storage.resources import by_ids
+from connector.storage.resources import expired as _expired
+
+
+def register(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
+    """A new agent. Invalid where its owners do not exist or its state contradicts itself; Conflict where a name is taken."""
+    draft, ownerships = _draft(unit, document, external_id, before=None)
+    record = resources.create(unit, "agent", draft)
+    owners.assign(unit.tx, record.id, ownerships)
+    certificates = _certificates(document)
+    if certificates:
+        credentials.replace_certificates(unit, record.id, certificates)
+    unit.record(Action.AGENT_CREATED, "agent", record.id, name=record.name, owners=[o.holder_id for o in ownerships])
+    unit.look([record.id], priority=work.CREATE)
+    return record
+
+
+def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str | None) -> Record:
+    """Bring the agent to that document (as `document()` gives it). Switching it off kills sessions and tokens at once."""
+    draft, ownerships = _draft(unit, document, external_id, before=before)
+    owners_changed = set(ownerships) != set(owners.of_agent(unit.tx, before.id))
+    after, changed = resources.save(unit, before, draft, also_changed=owners_changed)
+    if after is before:
+        return before
+    if owners_changed:
+        owners.assign(unit.tx, before.id, ownerships)
+        changed.append("owners")
+    if "x509Certificates" in changed:
+        credentials.replace_certificates(unit, before.id, _certificates(document))
+    if before.active and not after.active:
+        _cut_off(unit, before.id)
+        unit.record(Action.AGENT_SUSPENDED, "agent", before.id, name=after.name)
+    elif after.active and not before.active:
+        unit.record(Action.AGENT_RESUMED, "agent", before.id, name=after.name)
+    unit.record(Action.AGENT_CHANGED, "agent", before.id, name=after.name, changed=changed)
+    unit.look([before.id], priority=work.UPDATE if after.active else work.DISABLE)
+    return after
+
+
+def delete(unit: Unit, record: Record) -> None:
+    """Remove the agent. Its accounts at targets are dealt with by the worker, by their links."""
+    _cut_off(unit, record.id)
+    credentials.revoke_all(unit, "agent", record.id)
+    resources.remove(unit, record)
+    unit.record(Action.AGENT_DELETED, "agent", record.id, name=record.name)
+    unit.look([record.id], priority=work.DEPROVISION)
+
+
+def suspend_expired(unit: Unit, *, limit: int = 100) -> int:
+    """Suspend agents whose validUntil has passed; how many."""
+    ids = _expired(unit.tx, limit)
+    for id in ids:
+        record = resources.fetch(unit, "agent", id, lock=True)
+        amend(unit, record, {**document(unit, record), "active": False}, record.external_id)
+    return len(ids)
+
+
+def document(unit: Unit, record: Record) -> dict[str, Any]:
+    """The agent's document with its owners and sponsor."""
+    return documents(unit, [record])[record.id]
+
+
+def documents(unit: Unit, records: list[Record]) -> dict[str, dict[str, Any]]:
+    """The documents of several agents with their owners and sponsors, by id."""
+    held = {record.id: owners.of_agent(unit.tx, record.id) for record in records}
+    holders = by_ids(unit.tx, {one.holder_id for ownerships in held.values() for one in ownerships})
+    return {record.id: _with_owners(orjson.loads(record.document), held[record.id], holders) for record in records}
+
+
+def _with_owners(document: dict[str, Any], held: list[Ownership], holders: dict[str, Record]) -> dict[str, Any]:
+    listed = []
+    for one in held:
+        holder = holders[one.holder_id]
+        entry: dict[str, Any] = {"value": holder.id, "display": display(holder), "type": TYPE_OF[holder.kind]}
+        if one.role == "sponsor":
+            document.setdefault(GOVERNANCE, {})["sponsor"] = entry
+        else:
+            listed.append({**entry, "primary": True} if one.accountable else entry)
+    if listed:
+        document["owners"] = listed
+    return document
+
+
+def display(record: Record) -> str:
+    """What a person or group is called."""
+    return str(orjson.loads(record.document).get("displayName") or record.name)
+
+
+def _draft(
+    unit: Unit, document: dict[str, Any], external_id: str | None, *, before: Record | None
+) -> tuple[Draft, list[Ownership]]:
+    kept = {name: value for name, value in document.items() if name not in ("owners", "active", GOVERNANCE)}
+    governance = dict(document.get(GOVERNANCE) or {})
+    ownerships = _ownerships(unit, document.get("owners") or [], governance.pop("sponsor", None))
+    active, state = lifecycle.move(_state(before), document.get("active"), governance.get("lifecycleState"))
+    expires = governance.get("validUntil")
+    if governance.get("validFrom", "") > (expires or "9999"):
+        raise Invalid("validUntil is before validFrom", field="validUntil")
+    switched_on = active and not (before and before.active)
+    if switched_on and expires is not None and expires <= to_text(unit.tx.moment):
+        raise Invalid(f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil")
+    kept["active"] = active
+    kept[GOVERNANCE] = {**governance, "lifecycleState": state}
+    return Draft(kept, external_id, active=active, expires=expires), ownerships
+
+
+def _state(before: Record | None) -> tuple[bool, str] | None:
+    if before is None:
+        return None
+    return before.active, orjson.loads(before.document)[GOVERNANCE]["lifecycleState"]
+
+
+def _ownerships(unit: Unit, listed: list[dict[str, Any]], sponsor: dict[str, Any] | None) -> list[Ownership]:
+    primary = next((one["value"] for one in listed if one.get("primary")), listed[0]["value"] if listed else None)
+    wanted = {one["value"]: Ownership(one["value"], "owner", one["value"] == primary) for one in listed}
+    ownerships = list(wanted.values())
+    if sponsor:
+        ownerships.append(Ownership(sponsor["value"], "sponsor", False))
+    known = by_ids(unit.tx, [one.holder_id for one in ownerships])
+    for one in ownerships:
+        field = "owners.value" if one.role == "owner" else "sponsor.value"
+        holder = known.get(one.holder_id)
+        if holder is None or holder.kind not in ("person", "group"):
+            raise Invalid(f"{field} {one.holder_id!r} is not the id of a User or Group", field=field)
+    return ownerships
+
+
+def _certificates(document: dict[str, Any]) -> list[str]:
+    return [one["value"] for one in document.get("x509Certificates") or [] if one.get("value")]
+
+
+def _cut_off(unit: Unit, agent_id: str) -> None:
+    """Sessions and tokens end in this very transaction; applications are told afterwards."""
+    credential_store.set_cutoff(unit.tx, agent_id)
+    entity_ids = saml.end_sessions(unit.tx, agent_id)
+    if entity_ids:
+        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=entity_ids)
+        unit.tell_apps(agent_id, entity_ids)

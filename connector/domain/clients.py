@@ -1,0 +1,74 @@
+"""Inbound clients (an IdP, an HR/IT workflow): create, authorise, and turn into callers."""
+
+from connector.core.errors import Conflict, Invalid, NotFound
+from connector.domain import credentials
+from connector.domain.credentials import Issued
+from connector.domain.events import Action
+from connector.domain.unit import Caller, Unit
+from connector.storage import clients, resources
+from connector.storage.clients import Client
+
+SCOPES = {
+    "scim": "read and write everything over SCIM",
+    "scim:read": "read everything over SCIM",
+    "scim:agents": "read and write Agents",
+    "scim:users": "read and write Users",
+    "scim:groups": "read and write Groups",
+    "introspect": "ask whether a token is active",
+}
+AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
+PROFILES = ("default", "entra", "okta", "strict")
+DIALECTS = ("wzdk", "abbey", "superset")
+
+
+def create(unit: Unit, name: str, scopes: frozenset[str], *, profile: str = "default", dialect: str = "wzdk") -> Client:
+    """A new client without credentials. Conflict where the name is taken; Invalid names what is not known."""
+    unknown = sorted(scopes - SCOPES.keys())
+    if unknown or not scopes:
+        known = ", ".join(SCOPES)
+        raise Invalid(f"scope {unknown[0]!r} is not known; there are {known}" if unknown else f"name a scope: {known}", field="scope")
+    if profile not in PROFILES:
+        raise Invalid(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}", field="profile")
+    if dialect not in DIALECTS:
+        raise Invalid(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}", field="dialect")
+    if clients.by_name(unit.tx, name):
+        raise Conflict(f"there is a client named {name!r} already", field="name")
+    made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now)
+    clients.insert(unit.tx, made)
+    unit.record(Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect)
+    return made
+
+
+def issue_bearer(unit: Unit, name: str) -> Issued:
+    """A static bearer for an IdP that knows nothing else."""
+    found = clients.by_name(unit.tx, name)
+    if found is None:
+        raise NotFound(f"there is no client named {name!r}", field="name")
+    return credentials.issue(unit, "client", found.id, "bearer")
+
+
+def listing(unit: Unit) -> list[Client]:
+    return clients.everyone(unit.tx)
+
+
+def caller_of(unit: Unit, id: str) -> Caller | None:
+    """The caller with that OAuth client id: an active inbound client, or an active agent; None for anybody else."""
+    client = clients.by_id(unit.tx, id)
+    if client is not None:
+        return _caller(client) if client.active else None
+    agent = resources.by_id(unit.tx, "agent", id)
+    if agent is not None and agent.active:
+        return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+    return None
+
+
+def caller_of_bearer(unit: Unit, token: str) -> Caller | None:
+    """The caller whose static bearer this is."""
+    holder = credentials.bearer_holder(unit, token)
+    return caller_of(unit, holder) if holder else None
+
+
+def _caller(client: Client) -> Caller:
+    return Caller("client", client.id, client.name, client.scopes, profile=client.profile, dialect=client.dialect)
+
+

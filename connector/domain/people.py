@@ -1,0 +1,39 @@
+"""People: the humans who own or sponsor agents, as the workforce IdP tells us about them. The only writer of people."""
+
+from typing import Any
+
+from connector.domain import resources, unit as work
+from connector.domain.events import Action
+from connector.domain.resources import Draft, Record
+from connector.domain.unit import Unit
+from connector.storage import owners
+
+
+def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
+    """A new person. Conflict where the userName or externalId is taken."""
+    record = resources.create(unit, "person", _draft(document, external_id))
+    unit.record(Action.PERSON_CREATED, "person", record.id, name=record.name)
+    return record
+
+
+def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str | None) -> Record:
+    """Bring the person to that document; the accounts of their agents are looked at again."""
+    after, changed = resources.save(unit, before, _draft(document, external_id))
+    if after is before:
+        return before
+    unit.record(Action.PERSON_CHANGED, "person", before.id, name=after.name, changed=changed)
+    unit.look(owners.agents_of(unit.tx, before.id), priority=work.UPDATE)
+    return after
+
+
+def delete(unit: Unit, record: Record) -> None:
+    """Remove the person. Agents that nobody else owns can no longer sign on."""
+    agents = owners.agents_of(unit.tx, record.id)
+    resources.remove(unit, record)
+    unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
+    unit.look(agents, priority=work.UPDATE)
+
+
+def _draft(document: dict[str, Any], external_id: str | None) -> Draft:
+    active = document.get("active", True)
+    return Draft({**document, "active": active}, external_id, active=active)

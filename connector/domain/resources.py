@@ -1,0 +1,135 @@
+"""What agents, people and groups have in common: names are unique, externalIds belong to their client, versions count up."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from connector.core.errors import Conflict, Invalid, NotFound, Stale
+from connector.core.query import Filter
+from connector.domain.schema import NAME_OF, TYPE_OF
+from connector.domain.unit import Unit
+from connector.storage import groups, resources
+from connector.storage.resources import Record
+
+__all__ = ["Draft", "Record", "create", "fetch", "memberships", "names", "remove", "save", "search"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a resource is to be: its canonical document, already checked against the schema, and the client's externalId."""
+
+    document: dict[str, Any]
+    external_id: str | None = None
+    active: bool = True
+    expires: str | None = None
+
+
+def fetch(unit: Unit, kind: str, id: str, *, if_match: int | None = None, lock: bool = False) -> Record:
+    """The record. NotFound where there is none; Stale where its version is not `if_match`."""
+    record = resources.by_id(unit.tx, kind, id, client_id=unit.by.id, lock=lock)
+    if record is None:
+        raise NotFound(f"there is no {TYPE_OF[kind]} with the id {id!r}")
+    if if_match is not None and record.version != if_match:
+        raise Stale(f"{TYPE_OF[kind]} {id} is at version {record.version}, not {if_match}")
+    return record
+
+
+def search(unit: Unit, kind: str, filter: Filter | None, *, offset: int, limit: int) -> tuple[int, list[Record]]:
+    """How many match, and one page of them in order of id."""
+    return resources.search(unit.tx, kind, filter, client_id=unit.by.id, offset=offset, limit=limit)
+
+
+def memberships(unit: Unit, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """For each of ids that is in a group: (id, display name) of those groups."""
+    return groups.memberships(unit.tx, ids)
+
+
+def names(unit: Unit, ids: Iterable[str]) -> dict[str, Record]:
+    return resources.by_ids(unit.tx, ids)
+
+
+def create(unit: Unit, kind: str, draft: Draft) -> Record:
+    """Insert it. Conflict where its name, or the client's externalId, is taken."""
+    name = _name(kind, draft)
+    _claim_name(unit, kind, name, own_id=None)
+    _claim_external_id(unit, kind, draft.external_id, own_id=None)
+    record = Record(
+        id=unit.tx.new_id({"agent": "agt", "person": "usr", "group": "grp"}[kind]),
+        kind=kind,
+        name=name,
+        document=orjson.dumps(draft.document).decode(),
+        active=draft.active,
+        version=1,
+        created=unit.tx.now,
+        modified=unit.tx.now,
+        expires=draft.expires,
+        external_id=draft.external_id,
+    )
+    resources.insert(unit.tx, record)
+    if draft.external_id is not None:
+        resources.set_external_id(unit.tx, unit.by.id, kind, record.id, draft.external_id)
+    return record
+
+
+def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False) -> tuple[Record, list[str]]:
+    """Bring the record to the draft. The new record and the names of the attributes that changed.
+
+    Where nothing changed, nothing is written and the version stays (RFC 7644 section 3.5.2). `also_changed` says that
+    something beside the document did (owners, members), which counts up the version too.
+    """
+    name = _name(before.kind, draft)
+    if name != before.name:
+        _claim_name(unit, before.kind, name, own_id=before.id)
+    if draft.external_id != before.external_id:
+        _claim_external_id(unit, before.kind, draft.external_id, own_id=before.id)
+        resources.set_external_id(unit.tx, unit.by.id, before.kind, before.id, draft.external_id)
+    changed = _differences(orjson.loads(before.document), draft.document)
+    if draft.external_id != before.external_id:
+        changed.append("externalId")
+    if not changed and not also_changed:
+        return before, []
+    after = replace(
+        before,
+        name=name,
+        document=orjson.dumps(draft.document).decode(),
+        active=draft.active,
+        expires=draft.expires,
+        external_id=draft.external_id,
+        version=before.version + 1,
+        modified=unit.tx.now,
+    )
+    resources.update(unit.tx, after)
+    return after, changed
+
+
+def remove(unit: Unit, record: Record) -> None:
+    """Delete it; its name and externalId are free again. Groups that it was in count up their version."""
+    resources.touch(unit.tx, [group_id for group_id, _ in groups.memberships(unit.tx, [record.id]).get(record.id, [])])
+    resources.delete(unit.tx, record.id)
+
+
+def _name(kind: str, draft: Draft) -> str:
+    name = draft.document.get(NAME_OF[kind])
+    if not isinstance(name, str) or not name.strip():
+        raise Invalid(f"{NAME_OF[kind]} is required and must not be empty", field=NAME_OF[kind])
+    return name
+
+
+def _claim_name(unit: Unit, kind: str, name: str, *, own_id: str | None) -> None:
+    holder = resources.name_holder(unit.tx, kind, name)
+    if holder not in (None, own_id):
+        raise Conflict(f"there is another {TYPE_OF[kind]} with the {NAME_OF[kind]} {name!r}", field=NAME_OF[kind])
+
+
+def _claim_external_id(unit: Unit, kind: str, value: str | None, *, own_id: str | None) -> None:
+    if value is None:
+        return
+    holder = resources.external_id_holder(unit.tx, unit.by.id, kind, value)
+    if holder not in (None, own_id):
+        raise Conflict(f"there is another {TYPE_OF[kind]} with the externalId {value!r}", field="externalId")
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

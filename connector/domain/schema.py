@@ -1,0 +1,10 @@
+"""Names of the canonical documents: schema URNs, and which attribute is the unique name of each kind (SCIM vocabulary)."""
+
+AGENT = "urn:ietf:params:scim:schemas:core:2.0:Agent"
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+GOVERNANCE = "urn:agentidp:params:scim:schemas:extension:governance:1.0:Agent"
+
+NAME_OF = {"agent": "agentUserName", "person": "userName", "group": "displayName"}
+TYPE_OF = {"agent": "Agent", "person": "User", "group": "Group"}

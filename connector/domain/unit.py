@@ -1,0 +1,110 @@
+"""A unit of work: one transaction, who asks for it, and what must commit with it: audit events and outbox rows."""
+
+import hmac
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from connector.core import ids
+from connector.core.keys import KeyRing
+from connector.domain.events import Action
+from connector.storage import audit, outbox, targets
+from connector.storage.db import Database, Transaction
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: kind `client` (inbound SCIM client), `agent`, `operator` (the command line) or `system` (worker, sealer).
+
+    `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
+    """
+
+    kind: str
+    id: str
+    name: str
+    scopes: frozenset[str] = frozenset()
+    person: str | None = None
+    reason: str | None = None
+    profile: str = "default"
+    dialect: str = "wzdk"
+
+    def because(self, reason: str) -> "Caller":
+        return replace(self, reason=reason)
+
+
+SYSTEM = Caller("system", "system", "system")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An open transaction on behalf of a caller."""
+
+    tx: Transaction
+    by: Caller
+    _mac_key: bytes = field(repr=False)
+
+    def record(self, action: Action, subject_kind: str, subject_id: str, **detail: Any) -> None:
+        """Write the audit event of a change. Details must hold no secret."""
+        event: dict[str, Any] = {
+            "id": self.tx.new_id("evt"),
+            "time": self.tx.now,
+            "action": action.value,
+            "actor": {"kind": self.by.kind, "id": self.by.id, "name": self.by.name},
+            "subject": {"kind": subject_kind, "id": subject_id},
+            "correlationId": ids.correlation_id.get(),
+            "detail": {name: value for name, value in detail.items() if value is not None},
+        }
+        if self.by.person:
+            event["onBehalfOf"] = self.by.person
+        if self.by.reason:
+            event["reason"] = self.by.reason
+        body = canonical(event)
+        mac = hmac.digest(self._mac_key, body, "sha256").hex()
+        audit.add(self.tx, audit.EventRow(event["id"], self.tx.now, action.value, subject_id, body.decode(), mac))
+
+    def look(self, agent_ids: Iterable[str], *, priority: int) -> None:
+        """Ask the worker to look at these agents at every target."""
+        destinations = [f"target:{name}" for name in targets.names(self.tx)]
+        if destinations:
+            self._enqueue(agent_ids, destinations, priority)
+
+    def tell_apps(self, agent_id: str, entity_ids: Iterable[str]) -> None:
+        """Ask the worker to tell these applications that the agent's sessions have ended."""
+        self._enqueue([agent_id], [f"app:{entity_id}" for entity_id in entity_ids], DEPROVISION)
+
+    def _enqueue(self, resource_ids: Iterable[str], destinations: list[str], priority: int) -> None:
+        correlation = ids.correlation_id.get() or ids.new_correlation_id()
+        outbox.look(self.tx, resource_ids, destinations, priority=priority, correlation_id=correlation)
+
+
+# The order of outbound work: what takes access away goes first.
+DEPROVISION, DISABLE, MEMBERSHIP, UPDATE, CREATE, BACKFILL = range(6)
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, no spaces (RFC 8785 for the values that we write: texts, booleans, small integers)."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+class Domain:
+    """What the edges and the worker hold: opens units of work."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self.database = database
+        self.keys = keys
+        self.mac_key = keys.derive("audit event")
+
+    @contextmanager
+    def change(self, by: Caller) -> Iterator[Unit]:
+        """A unit that may write; commits at the end, or not at all."""
+        with self.database.transaction() as tx:
+            yield Unit(tx, by, self.mac_key)
+
+    @contextmanager
+    def view(self, by: Caller = SYSTEM) -> Iterator[Unit]:
+        """A unit that only reads."""
+        with self.database.snapshot() as tx:
+            yield Unit(tx, by, self.mac_key)

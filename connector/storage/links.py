@@ -1,0 +1,53 @@
+"""Links: a record of ours and its counterpart (account, group) at one target."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.storage import tables as t
+from connector.storage.db import Transaction
+
+_l = t.link.c
+
+
+@dataclass(frozen=True)
+class Link:
+    """`applied` is JSON of what was last written there: the account's attributes, its state and its groups."""
+
+    resource_id: str
+    target: str
+    remote_id: str
+    applied: str
+
+
+_COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
+
+
+def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
+    row = tx.execute(sa.select(*_COLUMNS).where(_l.resource_id == resource_id, _l.target == target)).first()
+    return Link(*row) if row else None
+
+
+def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
+    """The id of the record that the account or group at the target is linked to."""
+    return tx.execute(sa.select(_l.resource_id).where(_l.target == target, _l.remote_id == remote_id)).scalar()
+
+
+def of_target(tx: Transaction, target: str) -> list[Link]:
+    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.target == target))]
+
+
+def of_resource(tx: Transaction, resource_id: str) -> list[Link]:
+    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.resource_id == resource_id))]
+
+
+def save(tx: Transaction, link: Link) -> None:
+    insert = sqlite.insert(t.link) if tx.sqlite else postgresql.insert(t.link)
+    row = insert.values(**vars(link), created=tx.now, modified=tx.now)
+    changed = {"remote_id": link.remote_id, "applied": link.applied, "modified": tx.now}
+    tx.execute(row.on_conflict_do_update(index_elements=["resource_id", "target"], set_=changed))
+
+
+def delete(tx: Transaction, resource_id: str, target: str) -> None:
+    tx.execute(sa.delete(t.link).where(_l.resource_id == resource_id, _l.target == target))

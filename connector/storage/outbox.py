@@ -1,0 +1,153 @@
+"""The outbox: "this resource at that destination must be looked at". One row a pair, so changes coalesce.
+
+A row is open while `wanted` is ahead of `done`. Who works on it holds its lease; finishing is fenced by that lease, so that a
+worker that was believed dead cannot undo what its successor recorded.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from connector.core.clock import to_text
+from connector.storage import tables as t
+from connector.storage.db import Transaction
+
+_o = t.outbox.c
+_open = _o.wanted > _o.done
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row in our hands until the lease ends. `wanted` is the count of changes that this attempt will have covered."""
+
+    resource_id: str
+    destination: str
+    wanted: int
+    attempts: int
+    lease: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How a destination stands: rows waiting, rows that a person must look at, and the last problem seen."""
+
+    destination: str
+    pending: int
+    failed: int
+    problem: str | None
+
+
+def look(
+    tx: Transaction, resource_ids: Iterable[str], destinations: Iterable[str], *, priority: int, correlation_id: str
+) -> None:
+    """Ask for a look at each resource at each destination."""
+    wanted_at = sorted(destinations)
+    rows = [
+        {"resource_id": id, "destination": destination}
+        for id in sorted(set(resource_ids))  # everybody locks rows in the same order, or two transactions could deadlock
+        for destination in wanted_at
+    ]
+    fresh = {"wanted": 1, "done": 0, "priority": priority, "attempts": 0, "due": tx.now, "changed": tx.now}
+    insert = sqlite.insert(t.outbox) if tx.sqlite else postgresql.insert(t.outbox)
+    for start in range(0, len(rows), 500):
+        part = [{**row, **fresh, "correlation_id": correlation_id} for row in rows[start : start + 500]]
+        statement = insert.values(part)
+        urgent = sa.case((sa.and_(_open, _o.priority < statement.excluded.priority), _o.priority), else_=statement.excluded.priority)
+        changed = {
+            "wanted": _o.wanted + 1,
+            "priority": urgent,
+            "attempts": 0,
+            "due": tx.now,
+            "correlation_id": correlation_id,
+            "changed": tx.now,
+        }
+        tx.execute(statement.on_conflict_do_update(index_elements=["resource_id", "destination"], set_=changed))
+
+
+def destinations_due(tx: Transaction) -> list[str]:
+    """Destinations with work that may begin now."""
+    return list(tx.execute(sa.select(_o.destination).where(_open, _o.due <= tx.now, _free(tx)).distinct()).scalars())
+
+
+def next_due(tx: Transaction) -> str | None:
+    return tx.execute(sa.select(sa.func.min(_o.due)).where(_open)).scalar()
+
+
+def _free(tx: Transaction) -> sa.ColumnElement[bool]:
+    return sa.or_(_o.lease_until.is_(None), _o.lease_until < tx.now)
+
+
+def claim(tx: Transaction, destination: str, *, limit: int, seconds: float) -> list[Claim]:
+    """Take up to `limit` rows of that destination, most urgent first, for that long."""
+    chosen = (
+        sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id)
+        .where(_o.destination == destination, _open, _o.due <= tx.now, _free(tx))
+        .order_by(_o.priority, _o.due, _o.resource_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claims = [
+        Claim(row.resource_id, destination, row.wanted, row.attempts, tx.new_id("lse"), row.correlation_id)
+        for row in tx.execute(chosen)
+    ]
+    until = to_text(tx.moment + timedelta(seconds=seconds))
+    for one in claims:
+        tx.execute(sa.update(t.outbox).where(*_pair(one)).values(lease=one.lease, lease_until=until))
+    return claims
+
+
+def renew(tx: Transaction, claim: Claim, *, seconds: float) -> bool:
+    """Keep the lease for that long from now; False where another worker has taken it over."""
+    until = to_text(tx.moment + timedelta(seconds=seconds))
+    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(lease_until=until)
+    return tx.execute(held).rowcount == 1
+
+
+def finish(tx: Transaction, claim: Claim, *, problem: str | None = None) -> bool:
+    """Done, or given up with a problem until something changes; False where the lease was lost: nothing is recorded then."""
+    released = {"done": claim.wanted, "attempts": 0, "problem": problem, "lease": None, "lease_until": None, "changed": tx.now}
+    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(released)
+    return tx.execute(held).rowcount == 1
+
+
+def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str) -> bool:
+    """To be tried again at `due`."""
+    released = {"due": due, "attempts": claim.attempts + 1, "problem": problem, "lease": None, "lease_until": None}
+    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease, _o.wanted == claim.wanted).values(released)
+    if tx.execute(held).rowcount == 1:
+        return True
+    # It has changed in the meantime: the change asked for a look now, which a wait of ours must not put off.
+    freed = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(lease=None, lease_until=None, problem=problem)
+    return tx.execute(freed).rowcount == 1
+
+
+def _pair(claim: Claim) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return _o.resource_id == claim.resource_id, _o.destination == claim.destination
+
+
+def backlog(tx: Transaction) -> list[Backlog]:
+    counted = (
+        sa.select(
+            _o.destination,
+            sa.func.sum(sa.case((_open, 1), else_=0)),
+            sa.func.sum(sa.case((sa.and_(~_open, _o.problem.is_not(None)), 1), else_=0)),
+            sa.func.max(_o.problem),
+        )
+        .group_by(_o.destination)
+        .order_by(_o.destination)
+    )
+    return [Backlog(row[0], int(row[1]), int(row[2]), row[3]) for row in tx.execute(counted)]
+
+
+def of_resource(tx: Transaction, resource_id: str) -> list[tuple[str, str, str | None]]:
+    """(destination, state, problem) for each destination that was ever looked at; state: pending, failed or synced."""
+    query = sa.select(_o.destination, _open, _o.problem).where(_o.resource_id == resource_id).order_by(_o.destination)
+    return [(d, "pending" if o else "failed" if p else "synced", p) for d, o, p in tx.execute(query)]
+
+
+def forget(tx: Transaction, destination: str) -> None:
+    tx.execute(sa.delete(t.outbox).where(_o.destination == destination))

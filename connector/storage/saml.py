@@ -1,0 +1,93 @@
+"""Agent-facing applications (SAML service providers) and the sessions that agents have there."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from connector.storage import tables as t
+from connector.storage.db import Transaction
+
+_a, _s = t.saml_app.c, t.saml_session.c
+
+
+@dataclass(frozen=True)
+class App:
+    """`metadata` is the EntityDescriptor as it was registered."""
+
+    entity_id: str
+    name: str
+    metadata: str
+    active: bool
+    created: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """`name_id` is the NameID element as it was issued (XML), which a LogoutRequest must repeat."""
+
+    session_index: str
+    agent_id: str
+    entity_id: str
+    name_id: str
+    issued: str
+    expires: str
+    ended: str | None = None
+    told: str | None = None
+
+
+_APP = [_a[name] for name in App.__dataclass_fields__]
+_SESSION = [_s[name] for name in Session.__dataclass_fields__]
+
+
+def app(tx: Transaction, entity_id: str) -> App | None:
+    row = tx.execute(sa.select(*_APP).where(_a.entity_id == entity_id)).first()
+    return App(**row._asdict()) if row else None
+
+
+def apps(tx: Transaction) -> list[App]:
+    return [App(**row._asdict()) for row in tx.execute(sa.select(*_APP).order_by(_a.name))]
+
+
+def app_by_name(tx: Transaction, name: str) -> App | None:
+    row = tx.execute(sa.select(*_APP).where(_a.name == name)).first()
+    return App(**row._asdict()) if row else None
+
+
+def save_app(tx: Transaction, app: App) -> None:
+    """Insert it, or bring its name, metadata and state up to date."""
+    values = vars(app)
+    changed = {key: values[key] for key in ("name", "metadata", "active")}
+    if tx.execute(sa.update(t.saml_app).where(_a.entity_id == app.entity_id).values(changed)).rowcount == 0:
+        tx.execute(sa.insert(t.saml_app).values(values))
+
+
+def delete_app(tx: Transaction, entity_id: str) -> None:
+    tx.execute(sa.delete(t.saml_app).where(_a.entity_id == entity_id))
+
+
+def add_session(tx: Transaction, session: Session) -> None:
+    tx.execute(sa.insert(t.saml_session).values(vars(session)))
+
+
+def end_sessions(tx: Transaction, agent_id: str) -> list[str]:
+    """End the agent's live sessions; the entity ids of the applications that must be told."""
+    live = [_s.agent_id == agent_id, _s.ended.is_(None), _s.expires > tx.now]
+    ended = sa.update(t.saml_session).where(*live).values(ended=tx.now).returning(_s.entity_id)
+    return sorted(set(tx.execute(ended).scalars()))
+
+
+def to_tell(tx: Transaction, agent_id: str, entity_id: str) -> list[Session]:
+    """Sessions there that have ended and of which the application does not know yet."""
+    query = sa.select(*_SESSION).where(
+        _s.agent_id == agent_id, _s.entity_id == entity_id, _s.ended.is_not(None), _s.told.is_(None), _s.expires > tx.now
+    )
+    return [Session(**row._asdict()) for row in tx.execute(query)]
+
+
+def mark_told(tx: Transaction, session_indexes: list[str]) -> None:
+    tx.execute(sa.update(t.saml_session).where(_s.session_index.in_(session_indexes)).values(told=tx.now))
+
+
+def sessions(tx: Transaction, agent_id: str) -> list[Session]:
+    query = sa.select(*_SESSION).where(_s.agent_id == agent_id).order_by(_s.issued)
+    return [Session(**row._asdict()) for row in tx.execute(query)]

@@ -1,0 +1,62 @@
+"""Which targets there are, and how each is doing."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from connector.storage import tables as t
+from connector.storage.db import Transaction
+
+_t = t.target.c
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """`options` is JSON; secrets in it are references. `blocked_until` and `problem`: why nothing is sent just now."""
+
+    name: str
+    kind: str
+    mapping: str
+    options: str
+    created: str
+    blocked_until: str | None = None
+    failures: int = 0
+    problem: str | None = None
+    last_success: str | None = None
+
+
+_COLUMNS = [_t[name] for name in TargetRecord.__dataclass_fields__]
+
+
+def everyone(tx: Transaction) -> list[TargetRecord]:
+    return [TargetRecord(**row._asdict()) for row in tx.execute(sa.select(*_COLUMNS).order_by(_t.name))]
+
+
+def names(tx: Transaction) -> list[str]:
+    return list(tx.execute(sa.select(_t.name).order_by(_t.name)).scalars())
+
+
+def find(tx: Transaction, name: str) -> TargetRecord | None:
+    row = tx.execute(sa.select(*_COLUMNS).where(_t.name == name)).first()
+    return TargetRecord(**row._asdict()) if row else None
+
+
+def insert(tx: Transaction, target: TargetRecord) -> None:
+    tx.execute(sa.insert(t.target).values(**vars(target)))
+
+
+def delete(tx: Transaction, name: str) -> None:
+    tx.execute(sa.delete(t.target).where(_t.name == name))
+
+
+def block(tx: Transaction, name: str, *, until: str, problem: str) -> None:
+    changed = {"blocked_until": until, "problem": problem, "failures": _t.failures + 1}
+    tx.execute(sa.update(t.target).where(_t.name == name).values(changed))
+
+
+def healthy(tx: Transaction, name: str) -> None:
+    """It answered: nothing blocks it any more. Written at most once a second, so that a burst does not queue on one row."""
+    recent = tx.now[:19]
+    stale = sa.or_(_t.failures > 0, _t.last_success.is_(None), _t.last_success < recent)
+    changed = {"blocked_until": None, "problem": None, "failures": 0, "last_success": tx.now}
+    tx.execute(sa.update(t.target).where(_t.name == name, stale).values(changed))
