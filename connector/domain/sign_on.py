@@ -16,9 +16,11 @@ from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.storage import credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
-from connector.storage.saml import Session
+from connector.storage.saml import Session as Session  # part of what this module answers with
 
-SESSION_LIFE = timedelta(hours=1)  # where an application cannot be told of an agent's end, this is how long it may not know
+SESSION_LIFE = timedelta(
+    hours=1
+)  # where an application cannot be told of an agent's end, this is how long it may not know
 _MAX_QUOTED = 300
 
 
@@ -163,5 +165,11 @@ def not_reachable(unit: Unit, agent_id: str, entity_id: str, sessions: Sequence[
     """The application cannot be told: its sessions there end only when they expire."""
     until = max(one.expires for one in sessions)
     unit.record(
-        Action.APP_NOT_TOLD, "agent", agent_id, application=entity_id, sessions=len(sessions), reason=reason, until=until
+        Action.APP_NOT_TOLD,
+        "agent",
+        agent_id,
+        application=entity_id,
+        sessions=len(sessions),
+        reason=reason,
+        until=until,
     )

@@ -103,7 +103,9 @@ def _role(root: Element) -> Element:
     fitting = [one for one in roles if SAMLP in one.get("protocolSupportEnumeration", "").split()]
     if not fitting:
         what = "for SAML 2.0" if roles else "at all"
-        raise Invalid(f"the metadata has no SPSSODescriptor {what}: it is not a service provider's", field="SPSSODescriptor")
+        raise Invalid(
+            f"the metadata has no SPSSODescriptor {what}: it is not a service provider's", field="SPSSODescriptor"
+        )
     if len(fitting) > 1:
         raise Invalid("the metadata has more than one SPSSODescriptor", field="SPSSODescriptor")
     return fitting[0]
@@ -133,7 +135,9 @@ def _keys(descriptor: Element) -> list[PublicKey]:
             der = base64.b64decode("".join((one.text or "").split()), validate=True)
             key = x509.load_der_x509_certificate(der).public_key()
         except (binascii.Error, ValueError) as problem:
-            raise Invalid("KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor") from problem
+            raise Invalid(
+                "KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor"
+            ) from problem
         if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             keys.append(key)
     return keys

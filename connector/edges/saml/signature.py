@@ -65,7 +65,7 @@ class Signer:
         info = xml.add(signature, DS, "SignedInfo")
         xml.add(info, DS, "CanonicalizationMethod", Algorithm=EC)
         xml.add(info, DS, "SignatureMethod", Algorithm=self.algorithm)
-        reference = xml.add(info, DS, "Reference", URI="#" + element.attrib["ID"])
+        reference = xml.add(info, DS, "Reference", URI="#" + element.get("ID", ""))
         transforms = xml.add(reference, DS, "Transforms")
         for algorithm in (_ENVELOPED, EC):
             xml.add(transforms, DS, "Transform", Algorithm=algorithm)

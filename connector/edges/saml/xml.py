@@ -45,10 +45,13 @@ def parse(content: bytes, *, what: str) -> Element:
 
 
 def _refuse_extras(root: Element, what: str) -> None:
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise Invalid(f"the {what} has a DOCTYPE; none is allowed")
     beside = (root.getprevious(), root.getnext())  # lxml keeps comments around the root as its siblings
-    if any(one is not None for one in beside) or next(root.iter(etree.Comment, etree.PI, etree.Entity), None) is not None:
+    if (
+        any(one is not None for one in beside)
+        or next(root.iter(etree.Comment, etree.PI, etree.Entity), None) is not None
+    ):
         raise Invalid(f"the {what} has comments, processing instructions or entities; none are allowed")
     depth = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
