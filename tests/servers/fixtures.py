@@ -1,0 +1,76 @@
+"""The real servers as session fixtures, one set per xdist worker. Tests share a server: use names of your own in it."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from tests.servers.apache import Apache
+from tests.servers.availability import require, unavailable
+from tests.servers.canaille import Canaille, venv
+from tests.servers.pki import Pki, make_pki
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import ServerError
+from tests.servers.scim2_server import Scim2Server
+from tests.servers.slapd import Slapd
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end a run as Ctrl-C does: fixtures are torn down, and no server outlives its test run."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]:
+    require("slapd")
+    server = Slapd.start(tmp_path_factory.mktemp("slapd"), pki)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def scim2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
+    server = Scim2Server.start(tmp_path_factory.mktemp("scim2-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
+    try:
+        venv()
+    except ServerError as error:  # no way to a package index
+        unavailable("canaille", str(error).replace("\n", " "))
+    server = Canaille.start(tmp_path_factory.mktemp("canaille"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    require("postgres")
+    server = PostgresServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def apache_factory() -> Iterator[Callable[[Sequence[tuple[str, str]]], Apache]]:
+    """Makes an Apache, not yet started, for a test module to start with an identity provider's metadata and to stop."""
+    require("apache")
+    made: list[Apache] = []
+
+    def make(attributes: Sequence[tuple[str, str]] = ()) -> Apache:
+        made.append(Apache(attributes))
+        return made[-1]
+
+    yield make
+    for apache in made:
+        apache.stop()
