@@ -100,7 +100,7 @@ class Push:
             facts = with_people(situation, mapping, at.target)
             rendered = render(mapping, facts)
             account = Account(name=rendered.name, active=situation.active, attributes=rendered.attributes)
-            groups = frozenset(group_names(mapping, facts)) if _keeps_groups(at) and situation.active else frozenset()
+            groups = frozenset(group_names(mapping, facts)) if _keeps_groups(at) else frozenset()
             wanted = Wanted(account, groups)
             if found.account is not None:
                 changes = differences(account, found.account, managed=mapping.managed, normalise=at.target.normalise)
