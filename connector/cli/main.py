@@ -27,7 +27,9 @@ def main() -> None:
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Web processes.")
-@click.option("--worker/--no-worker", "with_worker", default=True, help="Push to targets from here (the default) or not.")
+@click.option(
+    "--worker/--no-worker", "with_worker", default=True, help="Push to targets from here (the default) or not."
+)
 @guarded
 def serve(host: str | None, port: int | None, workers: int | None, with_worker: bool) -> None:
     """Start the service; makes data folder, keys and database on first start.
@@ -42,7 +44,9 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
     assembled.domain.database.upgrade()
     _first_client(assembled)
     assembled.domain.database.close()
-    click.echo(f"Agent IdP Connector {__version__} listens on {settings.url} (SCIM: {settings.url}/scim/v2). Stop with Ctrl-C.")
+    click.echo(
+        f"Agent IdP Connector {__version__} listens on {settings.url} (SCIM: {settings.url}/scim/v2). Stop with Ctrl-C."
+    )
     from granian import Granian  # imported here: the other commands do without it
     from granian.constants import Interfaces
 
@@ -80,10 +84,11 @@ def worker() -> None:
     running = assembled.worker()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (running.stop(), stopped.set()))
+        signal.signal(number, lambda *_: stopped.set())
     thread = running.start()
     click.echo("The worker runs. Stop with Ctrl-C.")
     stopped.wait()
+    running.stop()
     thread.join(timeout=30)
 
 
@@ -123,7 +128,11 @@ def list_keys(as_json: bool) -> None:
         for purpose in PURPOSES
         for key in ring.all(purpose)
     ]
-    show(found, as_json, [f"{one['purpose']:6} {one['id']} {one['created']}{' signs' if one['signs'] else ''}" for one in found])
+    show(
+        found,
+        as_json,
+        [f"{one['purpose']:6} {one['id']} {one['created']}{' signs' if one['signs'] else ''}" for one in found],
+    )
 
 
 for group in (*records.GROUPS, *targets.COMMANDS):

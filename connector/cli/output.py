@@ -61,4 +61,7 @@ def show(value: Any, as_json: bool, lines: list[str]) -> None:
 def table(heading: list[str], rows: list[list[str]]) -> list[str]:
     """Lines with aligned columns."""
     widths = [max(len(row[column]) for row in [heading, *rows]) for column in range(len(heading))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [heading, *rows]]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heading, *rows]
+    ]

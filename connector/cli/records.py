@@ -24,7 +24,15 @@ def client() -> None:
 
 @client.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; give it more than once. " + "; ".join(f"{name}: {text}" for name, text in clients.SCOPES.items()) + ".")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    help="What it may do; give it more than once. "
+    + "; ".join(f"{name}: {text}" for name, text in clients.SCOPES.items())
+    + ".",
+)
 @click.option("--profile", type=click.Choice(clients.PROFILES), default="default", help="Tolerances, see docs/scim.md.")
 @click.option("--dialect", type=click.Choice(clients.DIALECTS), default="wzdk", help="Which words for agents it uses.")
 @json_option
@@ -66,7 +74,11 @@ def list_clients(as_json: bool) -> None:
     with parts().domain.view(operator()) as unit:
         found = clients.listing(unit)
     rows = [[one.id, one.name, one.profile, one.dialect, " ".join(sorted(one.scopes))] for one in found]
-    show([{**vars(one), "scopes": sorted(one.scopes)} for one in found], as_json, table(["id", "name", "profile", "dialect", "scopes"], rows))
+    show(
+        [{**vars(one), "scopes": sorted(one.scopes)} for one in found],
+        as_json,
+        table(["id", "name", "profile", "dialect", "scopes"], rows),
+    )
 
 
 @click.group()
@@ -85,12 +97,18 @@ def show_agent(name: str, as_json: bool) -> None:
     """
     with parts().domain.view(operator()) as unit:
         record = find_agent(unit, name)
-        held = [{"id": one.id, "kind": one.kind, "created": one.created, "notAfter": one.not_after, "revoked": one.revoked} for one in credentials.listing(unit, record.id)]
+        held = [
+            {"id": one.id, "kind": one.kind, "created": one.created, "notAfter": one.not_after, "revoked": one.revoked}
+            for one in credentials.listing(unit, record.id)
+        ]
         standing = [{"destination": d, "state": s, "problem": p} for d, s, p in of_resource(unit.tx, record.id)]
     told = {"id": record.id, "document": orjson.loads(record.document), "credentials": held, "destinations": standing}
     lines = [f"{record.name}  {record.id}  {'active' if record.active else 'not active'}  version {record.version}"]
     lines += [f"  credential {one['id']} {one['kind']}{' revoked' if one['revoked'] else ''}" for one in held]
-    lines += [f"  {one['destination']}: {one['state']}{' - ' + str(one['problem']) if one['problem'] else ''}" for one in standing]
+    lines += [
+        f"  {one['destination']}: {one['state']}{' - ' + str(one['problem']) if one['problem'] else ''}"
+        for one in standing
+    ]
     show(told, as_json, lines)
 
 
@@ -106,12 +124,18 @@ def issue_secret(name: str, as_json: bool) -> None:
     with parts().domain.change(operator()) as unit:
         record = find_agent(unit, name)
         issued = credentials.issue(unit, "agent", record.id, "client_secret")
-    show({"client_id": record.id, "client_secret": issued.secret}, as_json, [f"client id      {record.id}", f"client secret  {issued.secret}", _SHOWN_ONCE])
+    show(
+        {"client_id": record.id, "client_secret": issued.secret},
+        as_json,
+        [f"client id      {record.id}", f"client secret  {issued.secret}", _SHOWN_ONCE],
+    )
 
 
 @agent.command("key")
 @click.argument("name")
-@click.option("--jwk", type=click.Path(exists=True, dir_okay=False), required=True, help="File with the public key as a JWK.")
+@click.option(
+    "--jwk", type=click.Path(exists=True, dir_okay=False), required=True, help="File with the public key as a JWK."
+)
 @json_option
 @guarded
 def register_key(name: str, jwk: str, as_json: bool) -> None:
@@ -201,7 +225,13 @@ def audit_log() -> None:
 
 
 @audit_log.command("verify")
-@click.option("--checkpoint", "files", multiple=True, type=click.Path(exists=True, dir_okay=False), help="A checkpoint that you kept; the last one in the data folder is used anyway.")
+@click.option(
+    "--checkpoint",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A checkpoint that you kept; the last one in the data folder is used anyway.",
+)
 @json_option
 @guarded
 def verify_audit(files: tuple[str, ...], as_json: bool) -> None:
@@ -213,7 +243,12 @@ def verify_audit(files: tuple[str, ...], as_json: bool) -> None:
     kept = assembled.settings.data_dir / "checkpoint.txt"
     anchors = [Path(file).read_text() for file in files] + ([kept.read_text()] if kept.exists() else [])
     report = audit.verify(assembled.domain, anchors=tuple(anchors))
-    found = {"events": report.events, "sealed": report.sealed, "checkpoints": report.checkpoints, "findings": [vars(one) for one in report.findings]}
+    found = {
+        "events": report.events,
+        "sealed": report.sealed,
+        "checkpoints": report.checkpoints,
+        "findings": [vars(one) for one in report.findings],
+    }
     lines = [f"{report.events} events, {report.sealed} sealed, {report.checkpoints} checkpoints"]
     lines += [f"  {one.where}: {one.problem}" for one in report.findings] or ["Everything fits."]
     show(found, as_json, lines)

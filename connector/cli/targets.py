@@ -25,7 +25,9 @@ def target() -> None:
 @target.command("add")
 @click.argument("name")
 @click.option("--mapping", required=True, help="Which mapping shapes accounts there, such as scim or openldap.")
-@click.option("--option", "given", multiple=True, metavar="KEY=VALUE", help="See docs/targets/; secrets as env:NAME or file:PATH.")
+@click.option(
+    "--option", "given", multiple=True, metavar="KEY=VALUE", help="See docs/targets/; secrets as env:NAME or file:PATH."
+)
 @click.option("--no-check", is_flag=True, help="Do not try to sign in first.")
 @json_option
 @guarded
@@ -68,9 +70,29 @@ def list_targets(as_json: bool) -> None:
     """
     with parts().domain.view(operator()) as unit:
         found = targets.states(unit)
-    rows = [[s.target.name, s.target.kind, s.state, str(s.pending), str(s.failed), s.target.blocked_until or "", s.problem or ""] for s in found]
+    rows = [
+        [
+            s.target.name,
+            s.target.kind,
+            s.state,
+            str(s.pending),
+            str(s.failed),
+            s.target.blocked_until or "",
+            s.problem or "",
+        ]
+        for s in found
+    ]
     told = [
-        {"name": s.target.name, "kind": s.target.kind, "state": s.state, "pending": s.pending, "failed": s.failed, "blockedUntil": s.target.blocked_until, "problem": s.problem, "lastSuccess": s.target.last_success}
+        {
+            "name": s.target.name,
+            "kind": s.target.kind,
+            "state": s.state,
+            "pending": s.pending,
+            "failed": s.failed,
+            "blockedUntil": s.target.blocked_until,
+            "problem": s.problem,
+            "lastSuccess": s.target.last_success,
+        }
         for s in found
     ]
     show(told, as_json, table(["name", "kind", "state", "pending", "failed", "blocked until", "problem"], rows))
@@ -153,7 +175,9 @@ def reconcile(target_name: str, as_json: bool) -> None:
             writes += len(steps)
             if problem:
                 failed[label] = problem
-    lines = [f"{len(subjects)} agents looked at, {writes} writes"] + [f"  {name}: {why}" for name, why in failed.items()]
+    lines = [f"{len(subjects)} agents looked at, {writes} writes"] + [
+        f"  {name}: {why}" for name, why in failed.items()
+    ]
     show({"agents": len(subjects), "writes": writes, "failed": failed}, as_json, lines)
     if failed:
         raise SystemExit(1)
@@ -178,7 +202,11 @@ def push(agent: str, at: str | None, as_json: bool) -> None:
         steps, problem = _push(assembled, record.id, name)
         told[name] = {"steps": steps, "problem": problem}
         bad = bad or problem is not None
-    show(told, as_json, [f"{name}: {one['problem'] or ', '.join(one['steps'] or []) or 'nothing to do'}" for name, one in told.items()])
+    show(
+        told,
+        as_json,
+        [f"{name}: {one['problem'] or ', '.join(one['steps'] or []) or 'nothing to do'}" for name, one in told.items()],
+    )
     if bad:
         raise SystemExit(1)
 

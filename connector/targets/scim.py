@@ -70,7 +70,9 @@ class ScimTarget:
         features = [name for name in ("patch", "filter", "etag", "bulk") if self._wire.supports(name, default=False)]
         page = self._wire.get("/Users", **({"count": "1"} if "filter" in features else {})) or {}
         total = {key.lower(): value for key, value in page.items()}.get("totalresults", "?")
-        return f"SCIM 2.0 at {self._wire.url}, {total} users; it supports {', '.join(features) or 'no optional feature'}"
+        return (
+            f"SCIM 2.0 at {self._wire.url}, {total} users; it supports {', '.join(features) or 'no optional feature'}"
+        )
 
     def accounts(self) -> Iterator[Account]:
         return (_account(one) for one in self._wire.listing("/Users"))
@@ -234,7 +236,7 @@ def _is_member(member: dict[str, Any], account_id: str, user_name: str) -> bool:
     """Whether a member entry means the account: some servers put the userName where the id belongs."""
     value, reference = str(member.get("value", "")), str(member.get("$ref") or "")
     tail = reference.rstrip("/").rpartition("/")[2]
-    return value == account_id or tail == account_id or bool(user_name and value == user_name)
+    return account_id in (value, tail) or bool(user_name and value == user_name)
 
 
 def _segment(id: str) -> str:

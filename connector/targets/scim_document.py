@@ -10,7 +10,7 @@ import orjson
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _PATH = re.compile(
-    r'^(?:(?P<urn>urn:[A-Za-z0-9:._-]+):)?(?P<name>[A-Za-z][\w$-]*)'
+    r"^(?:(?P<urn>urn:[A-Za-z0-9:._-]+):)?(?P<name>[A-Za-z][\w$-]*)"
     r'(?:\[type eq "(?P<type>[^"]*)"\])?(?:\.(?P<sub>[A-Za-z$][\w$-]*))?$'
 )
 _ENVELOPE = frozenset({"schemas", "id", "meta", "groups"})
@@ -37,7 +37,9 @@ def _flatten_one(name: str, value: Any, flat: dict[str, Any]) -> None:
         for one in value:
             if isinstance(one, dict) and one.get("type"):
                 prefix = f'{name}[type eq "{one["type"]}"]'
-                flat.update({f"{prefix}.{sub}": given for sub, given in one.items() if sub != "type" and _is_set(given)})
+                flat.update(
+                    {f"{prefix}.{sub}": given for sub, given in one.items() if sub != "type" and _is_set(given)}
+                )
     elif _is_set(value):
         flat[name] = value
 

@@ -49,7 +49,9 @@ class ScimWire:
             return None
         return self._object(answer)
 
-    def write(self, method: str, path: str, body: dict[str, Any] | None, *, etag: str | None = None) -> dict[str, Any] | None:
+    def write(
+        self, method: str, path: str, body: dict[str, Any] | None, *, etag: str | None = None
+    ) -> dict[str, Any] | None:
         """POST, PUT, PATCH or DELETE; the resource in the answer, if any. Missing for 404."""
         headers = {"If-Match": etag} if etag else {}
         answer = self._send(method, path, body=orjson.dumps(body) if body is not None else None, headers=headers)
