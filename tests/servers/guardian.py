@@ -4,6 +4,7 @@ One small process per test process holds the read end of a pipe. The kernel clos
 process ends; what is still registered then is killed, each by its process group id, never by name.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -29,9 +30,16 @@ def _tell(line: str) -> None:
         # -S and -I: ready at once, and nothing of the test run's environment in it
         command = [sys.executable, "-I", "-S", __file__]
         _guardian = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        atexit.register(_dismiss, _guardian)
     assert _guardian.stdin is not None
     _guardian.stdin.write(f"{line}\n".encode())
     _guardian.stdin.flush()
+
+
+def _dismiss(guardian: subprocess.Popen[bytes]) -> None:
+    if guardian.stdin is not None:
+        guardian.stdin.close()
+    guardian.wait()
 
 
 def _watch(lines: Iterable[str]) -> None:

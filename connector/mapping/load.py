@@ -1,0 +1,165 @@
+"""Reading a mapping file: the first folder that has it wins, and every problem is reported with file, line and column.
+
+In: a mapping's name and the folders, the operator's before ours. Out: a Mapping, or Misconfigured with all problems at once.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from connector.core.errors import Misconfigured
+from connector.mapping.document import Document
+from connector.mapping.expressions import Rule, Transform
+from connector.mapping.schema import (
+    ADDRESSED,
+    CORRELATE_KEYS,
+    CORRELATE_REQUIRED,
+    GROUPS_KEYS,
+    KINDS,
+    MAPPING_KEYS,
+    MAPPING_REQUIRED,
+    ON_DELETE,
+    ON_DISABLE,
+    PEOPLE_KEYS,
+    PEOPLE_REQUIRED,
+    RULE_KEYS,
+    Correlation,
+    Groups,
+    Mapping,
+    People,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SOURCES = ("from", "const", "template")
+
+
+def shipped_folder() -> Path:
+    """The mappings that come with the connector: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "mappings"
+    return installed if installed.is_dir() else package.parent / "mappings"
+
+
+def load(name: str, folders: Sequence[Path]) -> Mapping:
+    """The mapping `<name>.yaml` of the first folder that has it. Misconfigured lists every problem as file:line:column."""
+    if not _NAME.fullmatch(name):
+        raise Misconfigured(
+            "The mapping cannot be read", [f'"{name}" is not a name: letters, digits, "-" and "_" only']
+        )
+    for folder in folders:
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            return _load(path)
+    there = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    looked = ", ".join(str(folder) for folder in folders) or "no folder"
+    problem = f'there is no "{name}.yaml" in {looked}; there are: {", ".join(there) or "none"}'
+    raise Misconfigured("The mapping cannot be read", [problem])
+
+
+def _load(path: Path) -> Mapping:
+    document = Document(str(path))
+    try:
+        root = document.compose(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Misconfigured("The mapping cannot be read", [f"{path}: {problem}"]) from problem
+    mapping = _mapping(document, root) if root is not None else None
+    if document.problems or mapping is None:
+        raise Misconfigured(f"The mapping {path.stem} has errors", document.sentences())
+    return mapping
+
+
+def _mapping(document: Document, root: yaml.Node) -> Mapping:
+    parts = document.record(root, MAPPING_KEYS, MAPPING_REQUIRED)
+    kind = document.choice(parts["target"], KINDS) if "target" in parts else ""
+    name = _rules(document, parts["name"]) if "name" in parts else {}
+    if kind and (kind in ADDRESSED) != ("name" in parts):
+        text = "needs" if kind in ADDRESSED else "has no addresses: it takes no"
+        document.problem(parts.get("name", root), f'a target of kind {kind} {text} "name"')
+    account = _rules(document, parts["account"]) if "account" in parts else {}
+    return Mapping(
+        file=document.file,
+        target=kind,
+        correlate=_correlations(document, parts["correlate"]) if "correlate" in parts else (),
+        name=name,
+        account=account,
+        people=_people(document, parts["people"]) if "people" in parts else None,
+        groups=_groups(document, parts["groups"]) if "groups" in parts else None,
+        on_disable=_choice(document, parts, "on_disable", ON_DISABLE),
+        on_delete=_choice(document, parts, "on_delete", ON_DELETE),
+    )
+
+
+def _choice(document: Document, parts: dict[str, yaml.Node], key: str, choices: tuple[str, ...]) -> str:
+    """The chosen word; the first of the choices where the key is absent."""
+    return document.choice(parts[key], choices) if key in parts else choices[0]
+
+
+def _rules(document: Document, node: yaml.Node) -> dict[str, Rule]:
+    entries = document.table(node)
+    if isinstance(node, yaml.MappingNode) and not entries:
+        document.problem(node, "at least one attribute is needed here")
+    seen: dict[str, str] = {}
+    for name, value in entries.items():
+        twin = seen.setdefault(name.lower(), name)
+        if twin != name:  # attribute names are the same in any case (RFC 7643 section 2.1, RFC 4512 section 2.5)
+            document.problem(value, f'"{name}" and "{twin}" are the same attribute')
+    return {name: _rule(document, value) for name, value in entries.items()}
+
+
+def _rule(document: Document, node: yaml.Node) -> Rule:
+    parts = document.record(node, RULE_KEYS)
+    sources = [key for key in _SOURCES if key in parts]
+    if isinstance(node, yaml.MappingNode) and len(sources) != 1:
+        found = "none of them" if not sources else " and ".join(sources)
+        document.problem(node, f"a rule has exactly one of from, const and template; here is {found}")
+    return Rule(
+        where=document.where(node),
+        query=document.query(parts["from"]) if "from" in parts else None,
+        const=document.literal(parts["const"]) if "const" in parts else None,
+        template=document.template(parts["template"]) if "template" in parts else None,
+        when=document.query(parts["when"]) if "when" in parts else None,
+        table=_table(document, parts["map"]) if "map" in parts else None,
+        transforms=_transforms(document, parts["transform"]) if "transform" in parts else (),
+        default=_default(document, parts["default"]) if "default" in parts else None,
+    )
+
+
+def _default(document: Document, node: yaml.Node) -> Rule:
+    if isinstance(node, yaml.MappingNode):
+        return _rule(document, node)
+    return Rule(where=document.where(node), const=document.literal(node))
+
+
+def _table(document: Document, node: yaml.Node) -> dict[str, object]:
+    return {key: document.literal(value) for key, value in document.table(node).items()}
+
+
+def _transforms(document: Document, node: yaml.Node) -> tuple[Transform, ...]:
+    steps = (document.transform(item) for item in document.items(node))
+    return tuple(step for step in steps if step is not None)
+
+
+def _correlations(document: Document, node: yaml.Node) -> tuple[Correlation, ...]:
+    rules = []
+    for item in document.items(node):
+        parts = document.record(item, CORRELATE_KEYS, CORRELATE_REQUIRED)
+        account = document.text(parts["account"]) if "account" in parts else ""
+        query = document.query(parts["agent"]) if "agent" in parts else None
+        steps = _transforms(document, parts["transform"]) if "transform" in parts else ()
+        rules.append(Correlation(account, Rule(where=document.where(item), query=query, transforms=steps)))
+    return tuple(rules)
+
+
+def _people(document: Document, node: yaml.Node) -> People:
+    parts = document.record(node, PEOPLE_KEYS, PEOPLE_REQUIRED)
+    account = document.text(parts["account"]) if "account" in parts else ""
+    person = document.choice(parts["person"], PEOPLE_KEYS["person"]["enum"]) if "person" in parts else ""
+    return People(account, person)
+
+
+def _groups(document: Document, node: yaml.Node) -> Groups:
+    parts = document.record(node, GROUPS_KEYS)
+    prefix = document.text(parts["prefix"], empty=True) if "prefix" in parts else ""
+    return Groups(prefix, document.flag(parts["create"]) if "create" in parts else True)

@@ -1,0 +1,70 @@
+"""The only file that names the implementations: kind of target to its options and its maker.
+
+In: a kind, the target's name and its options as an operator gave them. Out: an object that keeps the Target protocol.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from connector.core.clock import Clock, utc_now
+from connector.core.errors import Misconfigured
+from connector.targets.base import Target
+from connector.targets.memory import MemoryOptions, MemoryTarget
+from connector.targets.options import read_options
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One implementation: its options class, and how a target is made from the name, the options and the clock."""
+
+    options: type[Any]
+    make: Callable[[str, Any, Clock], Target]
+
+
+KINDS: dict[str, Kind] = {
+    "memory": Kind(MemoryOptions, lambda name, options, _: MemoryTarget(name, options)),
+}
+
+
+@dataclass(frozen=True)
+class OptionHelp:
+    """One option as `connector target add --help` and the console show it; `default` is None where it is required."""
+
+    name: str
+    help: str
+    default: str | None
+    secret: bool
+    choices: tuple[str, ...]
+
+
+def describe(kind: str) -> tuple[OptionHelp, ...]:
+    """The options of a kind of target. Misconfigured for a kind that does not exist."""
+    return tuple(
+        OptionHelp(
+            one.name,
+            one.metadata["help"],
+            None if one.default is MISSING else _shown(one.default),
+            one.metadata["secret"],
+            one.metadata["choices"],
+        )
+        for one in fields(_kind(kind).options)
+    )
+
+
+def open_target(kind: str, name: str, options: Mapping[str, str], *, clock: Clock = utc_now) -> Target:
+    """The target, ready for calls; nothing is sent yet. Misconfigured lists every problem of the options."""
+    implementation = _kind(kind)
+    return implementation.make(name, read_options(implementation.options, options, target=name), clock)
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise Misconfigured("The target cannot be opened", [f'no kind "{kind}"; there are: {", ".join(sorted(KINDS))}'])
+    return KINDS[kind]
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return ",".join(default) if isinstance(default, tuple) else str(default or "")
