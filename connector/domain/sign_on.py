@@ -16,7 +16,8 @@ from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.storage import credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
-from connector.storage.saml import Session as Session  # part of what this module answers with
+
+Session = saml.Session  # what `to_tell` answers with
 
 SESSION_LIFE = timedelta(
     hours=1
@@ -26,7 +27,7 @@ _MAX_QUOTED = 300
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. `name_id` is the identifier as it will be issued; `way` the binding (`ecp`, `redirect`, `post`).
+    """What is asked for. `name_id` is the identifier as it will be issued; `way` is `ecp`, `redirect` or `post`.
 
     `request_id` may be used once by that application until `request_until`.
     """

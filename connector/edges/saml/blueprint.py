@@ -1,4 +1,4 @@
-"""The HTTP face of the SAML identity provider: metadata, ECP and sign-on. Protocol work is done in the modules beside."""
+"""The HTTP face of the SAML identity provider: metadata, ECP and sign-on. The protocol is in the modules beside."""
 
 import secrets
 from collections.abc import Callable

@@ -20,7 +20,7 @@ _NOT_NOW = Declined("the agent may not sign on now", status=(names.RESPONDER, na
 
 @dataclass(frozen=True)
 class IdentityProvider:
-    """Us: who we are, where we are, what we sign with, and where ids of messages come from. `scope` ends subject-ids."""
+    """Us: who we are, where we are, what we sign with, where message ids come from. `scope` ends subject-ids."""
 
     domain: Domain
     entity_id: str
@@ -35,7 +35,7 @@ class IdentityProvider:
 
 @dataclass(frozen=True)
 class Issued:
-    """A signed Response and the address, from the application's metadata, that it may be sent to. `signed`: the request was."""
+    """A signed Response, and the address from the metadata that it may go to. `signed`: the request was."""
 
     response: Element
     consumer_url: str

@@ -1,4 +1,4 @@
-"""Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4.3.3)."""
+"""Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -31,9 +31,7 @@ class App:
     @property
     def metadata(self) -> bytes:
         consumers = [Endpoint(POST, ACS), Endpoint(PAOS, PAOS_ACS)]
-        return service_provider_metadata(
-            self.entity_id, self.keys, consumers=consumers, logouts=[Endpoint(SOAP, SLO)]
-        )
+        return service_provider_metadata(self.entity_id, self.keys, consumers=consumers, logouts=[Endpoint(SOAP, SLO)])
 
     def request(self, *, inside: str = "", issuer: str | None = None, **attributes: str | None) -> str:
         """An AuthnRequest, unsigned; an attribute that is None is left out."""
@@ -51,7 +49,9 @@ class App:
         )
 
     def signed(self, request: str) -> str:
-        made: bytes = OneLogin_Saml2_Utils.add_sign(request, self.keys.key_pem.decode(), self.keys.certificate_pem.decode())
+        made: bytes = OneLogin_Saml2_Utils.add_sign(
+            request, self.keys.key_pem.decode(), self.keys.certificate_pem.decode()
+        )
         return made.decode()
 
     def query(self, request: str, relay_state: str | None = None, *, sign: bool = True) -> str:

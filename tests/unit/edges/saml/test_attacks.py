@@ -142,7 +142,10 @@ def test_second_message_in_the_body_is_refused(app: App, agent: Agent) -> None:
         ("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2000/09/xmldsig#sha1"),
         ('URI="#_request-1"', 'URI=""'),
         ("http://www.w3.org/2000/09/xmldsig#enveloped-signature", "http://www.w3.org/TR/1999/REC-xslt-19991116"),
-        ('Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"', 'Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"'),
+        (
+            'Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"',
+            'Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"',
+        ),
     ],
 )
 def test_signature_of_another_shape_is_refused(app: App, agent: Agent, before: str, after: str) -> None:

@@ -66,7 +66,8 @@ def test_logout_request_is_signed_valid_and_names_what_was_issued(
     assert OneLogin_Saml2_Utils.validate_sign(
         etree.tostring(request),
         cert=OneLogin_Saml2_Utils.format_cert(certificate),
-        xpath="/samlp:LogoutRequest/ds:Signature", raise_exceptions=True
+        xpath="/samlp:LogoutRequest/ds:Signature",
+        raise_exceptions=True,
     )
     sessions = world.sessions(ended)
     assert {one.text for one in request.iter("{*}SessionIndex")} == {one.session_index for one in sessions}

@@ -213,7 +213,9 @@ def test_transient_name_ids_differ_each_time(app: App, agent: Agent) -> None:
     policy = '<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:transient"/>'
 
     names = [
-        response_of(agent.ecp(app.signed(app.request(ID=f"_{n}", inside=policy)))).findtext(".//saml:NameID", None, NAMES)
+        response_of(agent.ecp(app.signed(app.request(ID=f"_{n}", inside=policy)))).findtext(
+            ".//saml:NameID", None, NAMES
+        )
         for n in range(2)
     ]
 
@@ -223,12 +225,17 @@ def test_transient_name_ids_differ_each_time(app: App, agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("inside", "second_level"),
     [
-        ('<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"/>', "InvalidNameIDPolicy"),
+        (
+            '<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"/>',
+            "InvalidNameIDPolicy",
+        ),
         ('<samlp:NameIDPolicy SPNameQualifier="https://other.example/"/>', "InvalidNameIDPolicy"),
         ("<saml:Subject><saml:NameID>somebody</saml:NameID></saml:Subject>", "RequestUnsupported"),
         (
-            "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:X509"
-            "</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>",
+            (
+                "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:X509"
+                "</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>"
+            ),
             "NoAuthnContext",
         ),
     ],
