@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -42,6 +43,12 @@ class Parts:
     connections: Connections
     push: Push
 
+    @property
+    def mapping_folders(self) -> list[Path]:
+        """Where mappings are looked for: the operator's folder first, then ours."""
+        own = [self.settings.mappings_dir] if self.settings.mappings_dir else []
+        return [*own, shipped_folder()]
+
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""
         settings = self.settings
@@ -67,8 +74,8 @@ def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
     domain = Domain(database, KeyRing(settings.keys, clock=clock))
-    folders = [settings.mappings_dir, shipped_folder()] if settings.mappings_dir else [shipped_folder()]
-    return Parts(settings, domain, Connections(domain, folders), Push(domain, settings.url))
+    own = [settings.mappings_dir] if settings.mappings_dir else []
+    return Parts(settings, domain, Connections(domain, [*own, shipped_folder()]), Push(domain, settings.url))
 
 
 def create_app(parts: Parts) -> Flask:

@@ -20,16 +20,24 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data_dir: Path = Field(Path("var"), description="Folder for the SQLite database, the keys and the last audit checkpoint.")
+    data_dir: Path = Field(
+        Path("var"), description="Folder for the SQLite database, the keys and the last audit checkpoint."
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in data_dir.")
     keys_dir: Path | None = Field(None, description="Folder of our private keys; data_dir/keys where it is not set.")
-    mappings_dir: Path | None = Field(None, description="Folder with your own mappings; one of the same name replaces ours.")
+    mappings_dir: Path | None = Field(
+        None, description="Folder with your own mappings; one of the same name replaces ours."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
-    base_url: str = Field("", description="Where others reach us, without a slash at the end; http://host:port where not set.")
+    base_url: str = Field(
+        "", description="Where others reach us, without a slash at the end; http://host:port where not set."
+    )
     entity_id: str = Field("", description="SAML entityID; base_url/saml/metadata where it is not set.")
     workers: int = Field(1, ge=1, le=64, description="Web processes.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe line that is logged."
+    )
     push_threads: int = Field(4, ge=1, le=64, description="Pushes to one target at the same time.")
     lease_seconds: float = Field(60.0, ge=1, le=3600, description="After how long another worker takes over a push.")
     poll_seconds: float = Field(0.25, gt=0, le=60, description="How often the worker looks for work.")

@@ -86,7 +86,9 @@ class HttpClient:
             reason = f"TLS to {_host(url)} failed: {_tls_reason(problem)}"
             raise HttpFailure(reason, sent=False) from problem
         except requests.exceptions.ConnectTimeout as problem:
-            raise HttpFailure(f"{_host(url)} did not accept a connection in {self._timeout[0]} s", sent=False) from problem
+            raise HttpFailure(
+                f"{_host(url)} did not accept a connection in {self._timeout[0]} s", sent=False
+            ) from problem
         except requests.exceptions.Timeout as problem:
             raise HttpFailure(f"{_host(url)} did not answer in {self._timeout[1]} s", sent=True) from problem
         except (requests.exceptions.RequestException, OSError) as problem:

@@ -9,7 +9,8 @@ import orjson
 
 from connector.core.clock import to_text
 from connector.core.errors import Invalid
-from connector.domain import credentials, lifecycle, resources, unit as work
+from connector.domain import credentials, lifecycle, resources
+from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
@@ -117,7 +118,9 @@ def _draft(
         raise Invalid("validUntil is before validFrom", field="validUntil")
     switched_on = active and not (before and before.active)
     if switched_on and expires is not None and expires <= to_text(unit.tx.moment):
-        raise Invalid(f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil")
+        raise Invalid(
+            f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil"
+        )
     kept["active"] = active
     kept[GOVERNANCE] = {**governance, "lifecycleState": state}
     return Draft(kept, external_id, active=active, expires=expires), ownerships

@@ -39,5 +39,7 @@ def move(before: tuple[bool, str] | None, active: bool | None, state: str | None
 
 def _consistent(state: str, active: bool) -> tuple[bool, str]:
     if active != (state == "active"):
-        raise Invalid(f"active is {str(active).lower()} but {_FIELD} is {state}: they contradict each other", field="active")
+        raise Invalid(
+            f"active is {str(active).lower()} but {_FIELD} is {state}: they contradict each other", field="active"
+        )
     return active, state

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from connector.domain import resources, unit as work
+from connector.domain import resources
+from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit

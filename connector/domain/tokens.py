@@ -122,5 +122,3 @@ class Tokens:
             raise Unauthenticated("the access token's subject may not act any more")
         allowed = found.scopes & frozenset(claims["scope"].split())
         return Caller(found.kind, found.id, found.name, allowed, profile=found.profile, dialect=found.dialect), claims
-
-

@@ -51,4 +51,9 @@ class Connections:
 
 
 def _same(one: TargetRecord, other: TargetRecord) -> bool:
-    return (one.kind, one.mapping, one.options, one.created) == (other.kind, other.mapping, other.options, other.created)
+    return (one.kind, one.mapping, one.options, one.created) == (
+        other.kind,
+        other.mapping,
+        other.options,
+        other.created,
+    )

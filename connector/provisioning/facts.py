@@ -80,5 +80,3 @@ def _person(record: Record) -> dict[str, Any]:
         "email": email,
         "department": document.get(ENTERPRISE, {}).get("department"),
     }
-
-

@@ -77,4 +77,9 @@ def _joins(names: Iterable[str]) -> list[Step]:
 
 def remembered(account: Account, groups: Iterable[str]) -> dict[str, Value]:
     """What a link keeps of the account as it was last applied."""
-    return {"name": account.name, "active": account.active, "attributes": dict(account.attributes), "groups": sorted(groups)}
+    return {
+        "name": account.name,
+        "active": account.active,
+        "attributes": dict(account.attributes),
+        "groups": sorted(groups),
+    }

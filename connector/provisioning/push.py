@@ -129,7 +129,9 @@ class Push:
         for attribute, value in correlators(at.mapping, situation.facts):
             matches = at.target.find(attribute, value)
             if len(matches) > 1:
-                raise Rejected(f"{len(matches)} accounts have the {attribute} {value!r}: a person must decide", attribute=attribute)
+                raise Rejected(
+                    f"{len(matches)} accounts have the {attribute} {value!r}: a person must decide", attribute=attribute
+                )
             if matches:
                 self._must_be_free(situation.agent.id, matches[0], at)
                 return matches[0]

@@ -136,7 +136,9 @@ class Worker:
         try:
             self._attempt(claim)
         except Exception:  # the pool would swallow it: the row stays leased and is taken over when the lease ends
-            log.exception("a push failed unexpectedly", action="push", agent=claim.resource_id, destination=claim.destination)
+            log.exception(
+                "a push failed unexpectedly", action="push", agent=claim.resource_id, destination=claim.destination
+            )
         finally:
             with self._lock:
                 self._running[claim.destination] -= 1
@@ -155,9 +157,13 @@ class Worker:
         with self._domain.change(SYSTEM) as unit:
             held = outbox.finish(unit.tx, claim)
         if kind == "target":
-            with self._domain.change(SYSTEM) as unit:  # a transaction later: target rows are never locked with outbox rows
+            with self._domain.change(
+                SYSTEM
+            ) as unit:  # a transaction later: target rows are never locked with outbox rows
                 targets.healthy(unit.tx, name)
-        log.info("pushed", action="push", agent=claim.resource_id, destination=claim.destination, steps=steps, kept=held)
+        log.info(
+            "pushed", action="push", agent=claim.resource_id, destination=claim.destination, steps=steps, kept=held
+        )
 
     def _failed(self, claim: Claim, kind: str, name: str, problem: ConnectorError) -> None:
         again = isinstance(problem, Unavailable) or (isinstance(problem, TargetError) and problem.retry)
@@ -170,12 +176,19 @@ class Worker:
                 outbox.postpone(unit.tx, claim, due=due, problem=problem.detail)
             else:
                 outbox.finish(unit.tx, claim, problem=problem.detail)
-                unit.record(Action.ACCOUNT_FAILED, "agent", claim.resource_id, destination=claim.destination, why=problem.detail)
+                unit.record(
+                    Action.ACCOUNT_FAILED, "agent", claim.resource_id, destination=claim.destination, why=problem.detail
+                )
         if of_target:
             self._connections.forget(name)
             self._block(name, problem)
         log.warning(
-            "not pushed", action="push", agent=claim.resource_id, destination=claim.destination, problem=problem.detail, again=again
+            "not pushed",
+            action="push",
+            agent=claim.resource_id,
+            destination=claim.destination,
+            problem=problem.detail,
+            again=again,
         )
 
     def _block(self, name: str, problem: ConnectorError) -> None:
@@ -186,7 +199,9 @@ class Worker:
                 return
             asked = problem.retry_after if isinstance(problem, TargetError) else None
             wait = asked if asked is not None else min(_LONGEST_WAIT, _wait(target.failures, _TARGET_WAIT / 5))
-            targets.block(unit.tx, name, until=to_text(unit.tx.moment + timedelta(seconds=wait)), problem=problem.detail)
+            targets.block(
+                unit.tx, name, until=to_text(unit.tx.moment + timedelta(seconds=wait)), problem=problem.detail
+            )
 
     def _housekeep(self) -> None:
         now = self._domain.database.clock().timestamp()

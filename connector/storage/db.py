@@ -40,7 +40,7 @@ class Transaction:
     def sqlite(self) -> bool:
         return self.connection.dialect.name == "sqlite"
 
-    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, parameters)
 
 
@@ -72,18 +72,20 @@ class Database:
     def _begin(self, *, writing: bool) -> Iterator[Transaction]:
         try:
             with self.engine.connect() as connection:
-                if connection.dialect.name == "sqlite":
-                    connection = connection.execution_options(sqlite_immediate=writing)
+                if writing:
+                    connection.execution_options(sqlite_immediate=True)  # PostgreSQL does not look at it
                 with connection.begin():
                     yield Transaction(connection, self.clock(), self._new_id)
         except sa.exc.OperationalError as problem:
-            raise _unavailable(problem) or problem
+            unavailable = _unavailable(problem)
+            if unavailable is None:
+                raise
+            raise unavailable from problem
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
         with self.engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection = connection.execution_options(sqlite_immediate=True)
+            connection.execution_options(sqlite_immediate=True)
             with connection.begin():
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('agent-idp-connector'))"))
@@ -135,9 +137,17 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "mmap_size=268435456"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "mmap_size=268435456",
+    ):
         connection.execute(f"PRAGMA {pragma}")
-    connection.create_function("fold", 1, lambda text: None if text is None else comparison_key(str(text)), deterministic=True)
+    connection.create_function(
+        "fold", 1, lambda text: None if text is None else comparison_key(str(text)), deterministic=True
+    )
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

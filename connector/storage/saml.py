@@ -79,7 +79,11 @@ def end_sessions(tx: Transaction, agent_id: str) -> list[str]:
 def to_tell(tx: Transaction, agent_id: str, entity_id: str) -> list[Session]:
     """Sessions there that have ended and of which the application does not know yet."""
     query = sa.select(*_SESSION).where(
-        _s.agent_id == agent_id, _s.entity_id == entity_id, _s.ended.is_not(None), _s.told.is_(None), _s.expires > tx.now
+        _s.agent_id == agent_id,
+        _s.entity_id == entity_id,
+        _s.ended.is_not(None),
+        _s.told.is_(None),
+        _s.expires > tx.now,
     )
     return [Session(**row._asdict()) for row in tx.execute(query)]
 

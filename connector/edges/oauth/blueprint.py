@@ -107,5 +107,3 @@ def _metadata(base_url: str) -> dict[str, Any]:
 def _json(body: dict[str, Any]) -> Response:
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     return Response(orjson.dumps(body), headers=headers, content_type="application/json")
-
-

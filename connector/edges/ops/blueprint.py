@@ -12,7 +12,8 @@ from connector.domain import targets
 from connector.domain.unit import Domain
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Agent IdP Connector</title>
-<style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}code{background:#f2f2f2;padding:0 .3em}</style>
+<style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}
+code{background:#f2f2f2;padding:0 .3em}</style>
 </head><body><h1>Agent IdP Connector</h1><p>Version VERSION is running. Addresses to configure elsewhere:</p>
 <table><tr><td>SCIM 2.0</td><td><code>BASE/scim/v2</code></td></tr>
 <tr><td>OAuth token endpoint</td><td><code>BASE/oauth/token</code></td></tr>
@@ -28,7 +29,10 @@ def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]
 
     @edge.get("/")
     def front_page() -> Response:
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "X-Content-Type-Options": "nosniff",
+        }
         return Response(page, content_type="text/html; charset=utf-8", headers=headers)
 
     @edge.get("/healthz")
@@ -50,7 +54,9 @@ def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]
         registry = CollectorRegistry()
         pending = Gauge("connector_pending_pushes", "Agents that must be looked at", ["target"], registry=registry)
         failed = Gauge("connector_failed_pushes", "Agents that a person must look at", ["target"], registry=registry)
-        blocked = Gauge("connector_target_blocked", "1 while nothing is sent to the target", ["target"], registry=registry)
+        blocked = Gauge(
+            "connector_target_blocked", "1 while nothing is sent to the target", ["target"], registry=registry
+        )
         with domain.view() as unit:
             for one in targets.states(unit):
                 pending.labels(one.target.name).set(one.pending)

@@ -109,7 +109,8 @@ def render_error(error: ConnectorError | HTTPException) -> Response:
         body, status, headers = errors.render(error)
         return _json(status, orjson.dumps(body), headers)
     status = error.code or 500
-    headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
+    allowed = sorted(getattr(error, "valid_methods", None) or ())
+    headers = {"Allow": ", ".join(allowed)} if allowed else {}
     return _json(status, orjson.dumps(errors.body(status, error.description or error.name)), headers)
 
 
@@ -123,7 +124,9 @@ def _conditions() -> Conditions:
 
 def _body() -> Any:
     if request.mimetype not in _MEDIA_TYPES:
-        raise UnsupportedMediaType(f"send application/scim+json, not {request.mimetype or 'a body without Content-Type'}")
+        raise UnsupportedMediaType(
+            f"send application/scim+json, not {request.mimetype or 'a body without Content-Type'}"
+        )
     try:
         return orjson.loads(request.get_data())
     except ValueError as problem:
@@ -142,5 +145,3 @@ def _json(status: int, body: bytes, headers: dict[str, str] | None = None) -> Re
     accepted = request.accept_mimetypes
     plain = accepted.provided and not accepted["application/scim+json"] and accepted["application/json"]
     return Response(body, status, headers, content_type="application/json" if plain else MEDIA_TYPE)
-
-

@@ -28,7 +28,7 @@ from scim2_models import User as RfcUser
 
 from connector.domain import schema
 
-User = RfcUser
+User = RfcUser  # served as it is
 
 
 class Manager(ComplexAttribute):
@@ -37,7 +37,9 @@ class Manager(ComplexAttribute):
     value: Annotated[str | None, CaseExact.true] = None
     """The id of the SCIM resource representing the user's manager."""
 
-    ref: Annotated[Reference["User"] | None, CaseExact.true] = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    ref: Annotated[Reference["User"] | None, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     """The URI of the SCIM resource representing the user's manager."""
 
     display_name: Annotated[str | None, Mutability.read_only] = None
@@ -55,9 +57,9 @@ class GroupMember(ComplexAttribute):
     value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
     """Identifier of the member of this Group."""
 
-    ref: Annotated[
-        Reference[Union["User", "Group", "Agent"]] | None, Mutability.immutable, CaseExact.true
-    ] = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    ref: Annotated[Reference[Union["User", "Group", "Agent"]] | None, Mutability.immutable, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     """The URI of the member."""
 
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User", "Group", "Agent"])
@@ -79,9 +81,9 @@ class Owner(ComplexAttribute):
     value: Annotated[str | None, Required.true, CaseExact.true] = None
     """The id of the User or Group that answers for the agent."""
 
-    ref: Annotated[
-        Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true
-    ] = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    ref: Annotated[Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     """The URI of the owner."""
 
     display: Annotated[str | None, Mutability.read_only] = None
@@ -106,9 +108,9 @@ class ParentAgent(ComplexAttribute):
     value: Annotated[str | None, CaseExact.true] = None
     """The id of the agent that this agent works under."""
 
-    ref: Annotated[
-        Reference["Agent"] | None, Mutability.read_only, CaseExact.true
-    ] = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    ref: Annotated[Reference["Agent"] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     """The URI of the parent."""
 
     display: Annotated[str | None, Mutability.read_only] = None
@@ -161,9 +163,9 @@ class Sponsor(ComplexAttribute):
     value: Annotated[str | None, CaseExact.true] = None
     """The id of the User or Group that answers for the agent's existence."""
 
-    ref: Annotated[
-        Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true
-    ] = Field(None, serialization_alias="$ref", validation_alias="$ref")
+    ref: Annotated[Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     """The URI of the sponsor."""
 
     display: Annotated[str | None, Mutability.read_only] = None

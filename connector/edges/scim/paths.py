@@ -65,7 +65,7 @@ def _tokens(text: str, error: str) -> _Tokens:
     while at < len(text.rstrip()):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise ScimError(error, f"cannot read {text[at:at + 20]!r}: a text needs double quotes at both ends")
+            raise ScimError(error, f"cannot read {text[at : at + 20]!r}: a text needs double quotes at both ends")
         listed.append(found[0].strip())
         at = found.end()
     return _Tokens(listed, error=error)
@@ -152,8 +152,8 @@ def _term(table: Table, tokens: _Tokens) -> Filter:
     if path.attribute.returned == "never":
         raise ScimError("invalidFilter", f"{path.attribute.name} cannot be searched by", field=path.attribute.name)
     if tokens.peek() == "[" and path.attribute.sub and path.sub is None:
-        terms = _value_filter(path.attribute, tokens)
-        listed = [Equals(_resolve(path.urn, path.attribute, term.sub), term.value) for term in terms]
+        chosen = _value_filter(path.attribute, tokens)
+        listed = [Equals(_resolve(path.urn, path.attribute, term.sub), term.value) for term in chosen]
         if (rest := tokens.peek() or "").startswith("."):  # emails[type eq "work"].value eq "x": Entra's matching query
             sub = path.attribute.sub.get(tokens.take()[1:].lower())
             if sub is None:
@@ -195,7 +195,9 @@ def _literal(attribute: Attribute, token: str, error: str) -> Any:
     try:
         value = orjson.loads(token)
     except ValueError as problem:
-        raise ScimError(error, f"{token!r} is not a value: a text needs double quotes", field=attribute.name) from problem
+        raise ScimError(
+            error, f"{token!r} is not a value: a text needs double quotes", field=attribute.name
+        ) from problem
     if attribute.type == "boolean" and isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"  # roles[primary eq "True"]: Entra
     wanted = _PYTHON[attribute.type]

@@ -13,7 +13,10 @@ from connector.edges.scim.errors import ScimError
 from connector.edges.scim.paths import Path, split
 from connector.edges.scim.schema import HIDDEN, Table
 
-_LIST = b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[%b]}'
+_LIST = (
+    b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],'
+    b'"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[%b]}'
+)
 _ALWAYS = frozenset({"id", "schemas"})
 
 
@@ -28,7 +31,9 @@ class Selection:
         """Whether a costly top-level attribute is needed at all."""
         if self.only:
             return any(path.attribute is not None and path.attribute.name == name for path in self.only)
-        return not any(path.attribute is not None and path.attribute.name == name and not path.sub for path in self.without)
+        return not any(
+            path.attribute is not None and path.attribute.name == name and not path.sub for path in self.without
+        )
 
     def __bool__(self) -> bool:
         return bool(self.only or self.without)
@@ -70,7 +75,13 @@ class Renderer:
         return orjson.dumps(self._cut(orjson.loads(whole), chosen)) if chosen else whole
 
     def agent(
-        self, table: Table, record: Record, document: dict[str, Any], computed: dict[str, Any], dialect: str, chosen: Selection
+        self,
+        table: Table,
+        record: Record,
+        document: dict[str, Any],
+        computed: dict[str, Any],
+        dialect: str,
+        chosen: Selection,
     ) -> bytes:
         """An agent, in the words of the client's dialect."""
         for owner in document.get("owners", []):
@@ -93,7 +104,8 @@ class Renderer:
     def groups(self, memberships: list[tuple[str, str]]) -> dict[str, Any]:
         """The computed `groups` of a user or agent."""
         listed = [
-            {"value": id, "$ref": f"{self.root}/Groups/{id}", "display": name, "type": "direct"} for id, name in memberships
+            {"value": id, "$ref": f"{self.root}/Groups/{id}", "display": name, "type": "direct"}
+            for id, name in memberships
         ]
         return {"groups": listed} if listed else {}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim2_models import Resource, ResourceType, Schema
 from scim2_models import Extension as ModelExtension
+from scim2_models import Resource, ResourceType, Schema
 
 from connector.domain import schema as names
 from connector.edges.scim import models
@@ -152,5 +152,3 @@ def type_documents() -> dict[str, dict[str, Any]]:
 def _dump(model: Schema | ResourceType) -> dict[str, Any]:
     dumped: dict[str, Any] = model.model_dump(mode="json", exclude_none=True, by_alias=True)
     return dumped
-
-

@@ -80,7 +80,9 @@ class ScimService:
         with self._domain.change(caller) as unit:
             before = self._locked(unit, table, id, conditions)
             if "active" not in read.document and table.kind != "group":
-                read.document["active"] = before.active  # what PUT leaves out is cleared, except active (RFC 7644 3.5.1)
+                read.document["active"] = (
+                    before.active
+                )  # what PUT leaves out is cleared, except active (RFC 7644 3.5.1)
             changes = []
             if table.kind == "group":
                 ids = _members(table, read)
@@ -89,7 +91,9 @@ class ScimService:
             text = self._text(unit, table, record, chosen)
         return self._whole(table, record, text, 200)
 
-    def patch(self, caller: Caller, table: Table, id: str, body: Any, chosen: Selection, conditions: Conditions) -> Answer:
+    def patch(
+        self, caller: Caller, table: Table, id: str, body: Any, chosen: Selection, conditions: Conditions
+    ) -> Answer:
         """200 with the resource; a group answers 204 unless attributes are asked for (its members may be many)."""
         require(caller, table, writing=True)
         with self._domain.change(caller) as unit:

@@ -52,7 +52,9 @@ def _check_schemas(table: Table, body: dict[str, Any], strict: bool) -> None:
         raise ScimError("invalidSyntax", f"schemas must hold {table.urn}", field="schemas")
     unknown = urns - {table.urn.lower()} - table.extensions.keys()
     if strict and unknown:
-        raise ScimError("invalidSyntax", f"the schema {sorted(unknown)[0]} is not known for {table.name}", field="schemas")
+        raise ScimError(
+            "invalidSyntax", f"the schema {sorted(unknown)[0]} is not known for {table.name}", field="schemas"
+        )
 
 
 def _read_extension(urn: str, attributes: Any, value: Any, strict: bool) -> dict[str, Any]:
