@@ -174,3 +174,15 @@ def not_reachable(unit: Unit, agent_id: str, entity_id: str, sessions: Sequence[
         reason=reason,
         until=until,
     )
+
+
+def open_at(unit: Unit, entity_id: str, session_indexes: Sequence[str]) -> list[Session]:
+    """Those of the sessions that are open at that application."""
+    return saml.live_at(unit.tx, entity_id, list(session_indexes))
+
+
+def ended_by_application(unit: Unit, entity_id: str, sessions: Sequence[Session]) -> None:
+    """The application itself has ended these sessions: there is nobody left to tell."""
+    saml.end_known(unit.tx, [one.session_index for one in sessions])
+    for agent_id in sorted({one.agent_id for one in sessions}):
+        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=[entity_id], by="application")

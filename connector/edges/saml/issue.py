@@ -51,7 +51,7 @@ def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
         raise Denied("only agents sign in here; this credential belongs to a client")
     claimed = request.issuer_of(message.element)
     try:
-        app = _app(idp, claimed)
+        app = application(idp, claimed)
         accepted = request.accept(message, app, idp.domain.database.clock())
     except Invalid as problem:
         _refused(idp, caller, claimed, message, problem.detail)
@@ -64,7 +64,8 @@ def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
     return _answer(idp, caller, message, accepted)
 
 
-def _app(idp: IdentityProvider, entity_id: str) -> ServiceProvider:
+def application(idp: IdentityProvider, entity_id: str) -> ServiceProvider:
+    """The registered application of that entity id; Invalid where there is none."""
     with idp.domain.view() as unit:
         app = apps.find(unit, entity_id)
     if app is None:

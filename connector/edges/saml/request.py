@@ -77,13 +77,13 @@ class _Case:
     now: datetime
 
 
-def issuer_of(element: Element) -> str:
-    """Who a request claims to be from: only good to find the keys to check that with."""
-    if element.tag != xml.name(SAMLP, "AuthnRequest"):
-        raise Invalid(f"an AuthnRequest is expected, not {xml.local_name(element)}")
+def issuer_of(element: Element, kind: str = "AuthnRequest") -> str:
+    """Who a request of that kind claims to be from: only good to find the keys to check that with."""
+    if element.tag != xml.name(SAMLP, kind):
+        raise Invalid(f"{kind} expected, not {xml.local_name(element)}")
     issuer = xml.only(element, SAML, "Issuer")
     if issuer is None or issuer.get("Format") not in (None, names.ENTITY) or not xml.text_of(issuer):
-        raise Invalid("the AuthnRequest has no Issuer", field="Issuer")  # profiles section 4.1.4.1: it must
+        raise Invalid(f"the {kind} has no Issuer", field="Issuer")  # profiles section 4.1.4.1: it must
     return xml.text_of(issuer)
 
 
