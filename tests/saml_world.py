@@ -122,10 +122,10 @@ def authenticate(header: str | None) -> Caller:
     return Caller(kind, value, value)
 
 
-def make_world(folder: Path, *, base_url: str, clock: Clock | None = None) -> World:
+def make_world(folder: Path, *, base_url: str, clock: Clock | None = None, keys: KeyRing | None = None) -> World:
     database = Database(f"sqlite:///{folder / 'connector.db'}", clock=clock or utc_now)
     database.upgrade()
-    domain = Domain(database, KeyRing(folder / "keys", clock=clock or utc_now))
+    domain = Domain(database, keys or KeyRing(folder / "keys", clock=clock or utc_now))
     app = flask.Flask("tests")
     app.register_blueprint(blueprint(domain, base_url=base_url, entity_id=IDP, authenticate=authenticate))
     return World(domain, base_url, app, clock)

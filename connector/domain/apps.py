@@ -32,7 +32,7 @@ def register(unit: Unit, *, name: str, entity_id: str, metadata: str) -> App:
 
 
 def remove(unit: Unit, name: str) -> None:
-    """Forget an application and the sessions there: agents can no longer sign in to it. NotFound where there is none."""
+    """Forget an application and the sessions there: agents can no longer sign in. NotFound where there is none."""
     app = saml.app_by_name(unit.tx, name)
     if app is None:
         raise NotFound(f"there is no application named {name!r}", field="name")

@@ -16,7 +16,8 @@ from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.storage import credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
-from connector.storage.saml import Session as Session  # part of what this module answers with
+
+Session = saml.Session  # what `to_tell` answers with
 
 SESSION_LIFE = timedelta(
     hours=1
@@ -26,7 +27,7 @@ _MAX_QUOTED = 300
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. `name_id` is the identifier as it will be issued; `way` the binding (`ecp`, `redirect`, `post`).
+    """What is asked for. `name_id` is the identifier as it will be issued; `way` is `ecp`, `redirect` or `post`.
 
     `request_id` may be used once by that application until `request_until`.
     """
@@ -173,3 +174,15 @@ def not_reachable(unit: Unit, agent_id: str, entity_id: str, sessions: Sequence[
         reason=reason,
         until=until,
     )
+
+
+def open_at(unit: Unit, entity_id: str, session_indexes: Sequence[str]) -> list[Session]:
+    """Those of the sessions that are open at that application."""
+    return saml.live_at(unit.tx, entity_id, list(session_indexes))
+
+
+def ended_by_application(unit: Unit, entity_id: str, sessions: Sequence[Session]) -> None:
+    """The application itself has ended these sessions: there is nobody left to tell."""
+    saml.end_known(unit.tx, [one.session_index for one in sessions])
+    for agent_id in sorted({one.agent_id for one in sessions}):
+        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=[entity_id], by="application")

@@ -1,4 +1,4 @@
-"""What we issue: NameIDs, assertions and the Responses around them (SAML core sections 2 and 3.2.2, profiles 4.1.4.2)."""
+"""What we issue: NameIDs, assertions and the Responses around them (core sections 2 and 3.2.2, profiles 4.1.4.2)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

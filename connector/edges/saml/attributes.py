@@ -19,7 +19,7 @@ NAMES = (*((name, friendly) for name, friendly, _ in _TABLE), (_SUBJECT_ID, "sub
 
 
 def released(facts: Facts, *, scope: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(name, friendly name, values) of each attribute that has a value. `scope` ends the subject-id (subject-id-attr 1.0)."""
+    """(name, friendly name, values) of each attribute with a value. `scope` ends the subject-id."""
     for name, friendly, values in _TABLE:
         present = tuple(value for value in values(facts) if value)
         if present:

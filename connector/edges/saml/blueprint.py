@@ -1,4 +1,4 @@
-"""The HTTP face of the SAML identity provider: metadata, ECP and sign-on. Protocol work is done in the modules beside."""
+"""The HTTP face of the SAML identity provider: metadata, ECP and sign-on. The protocol is in the modules beside."""
 
 import secrets
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import flask
 from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.http import HttpClient
 from connector.domain.unit import Caller, Domain
-from connector.edges.saml import ecp, metadata, names, soap, sso
+from connector.edges.saml import ecp, metadata, names, slo, soap, sso
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
@@ -50,13 +50,14 @@ def blueprint(
     authenticate: Authenticate,
     new_id: Callable[[], str] = message_id,
 ) -> flask.Blueprint:
-    """`/saml/metadata`, `/saml/ecp` and `/saml/sso`. `authenticate` turns an Authorization header into a caller."""
+    """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/slo`. `authenticate` turns an Authorization header into a caller."""
     idp = identity_provider(domain, base_url=base_url, entity_id=entity_id, new_id=new_id)
     routes = _Routes(idp, authenticate)
     found = flask.Blueprint("saml", __name__, url_prefix="/saml")
     found.add_url_rule("/metadata", view_func=routes.metadata, methods=["GET"])
     found.add_url_rule("/ecp", view_func=routes.ecp, methods=["POST"])
     found.add_url_rule("/sso", view_func=routes.sso, methods=["GET", "POST"])
+    found.add_url_rule("/slo", view_func=routes.slo, methods=["POST"])
     return found
 
 
@@ -84,11 +85,15 @@ class _Routes:
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
-            said = render(problem)
-            # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
-            status = said.http_status if said.http_status in (403, 503) else 500
-            return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
+            return _fault(problem)
         return _soap(answer, 200)
+
+    def slo(self) -> flask.Response:
+        """No Authorization header: an application proves itself by the signature of its request."""
+        try:
+            return _soap(slo.answer(self._idp, self._body()), 200)
+        except ConnectorError as problem:
+            return _fault(problem)
 
     def sso(self) -> flask.Response:
         try:
@@ -127,6 +132,13 @@ def _challenge(problem: Unauthenticated) -> flask.Response:
     response.headers["WWW-Authenticate"] = 'Bearer, Basic realm="agents"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _fault(problem: ConnectorError) -> flask.Response:
+    said = render(problem)
+    # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
+    status = said.http_status if said.http_status in (403, 503) else 500
+    return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
 
 
 def _soap(content: bytes, status: int, retry_after: int | None = None) -> flask.Response:

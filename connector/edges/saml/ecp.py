@@ -1,4 +1,4 @@
-"""Enhanced Client or Proxy profile 2.0, the identity provider's part: an agent signs in without a browser (ECP 2.0 section 2.3)."""
+"""Enhanced Client or Proxy profile 2.0, the identity provider's part (section 2.3): no browser is needed."""
 
 from lxml import etree
 
@@ -24,7 +24,7 @@ def answer(idp: IdentityProvider, caller: Caller, content: bytes, *, context: st
 
 
 def _header(issued: Issued) -> list[Element]:
-    """ecp:Response tells the agent where the application lives by its metadata; it must compare (ECP 2.0 section 2.3.7)."""
+    """ecp:Response tells the agent where the application lives by its metadata; it must compare (ECP 2.0 2.3.7)."""
     place = _block("Response", must_understand=True)
     place.set("AssertionConsumerServiceURL", issued.consumer_url)
     return [place, _block("RequestAuthenticated", must_understand=False)] if issued.signed else [place]

@@ -20,7 +20,7 @@ _NOT_NOW = Declined("the agent may not sign on now", status=(names.RESPONDER, na
 
 @dataclass(frozen=True)
 class IdentityProvider:
-    """Us: who we are, where we are, what we sign with, and where ids of messages come from. `scope` ends subject-ids."""
+    """Us: who we are, where we are, what we sign with, where message ids come from. `scope` ends subject-ids."""
 
     domain: Domain
     entity_id: str
@@ -35,7 +35,7 @@ class IdentityProvider:
 
 @dataclass(frozen=True)
 class Issued:
-    """A signed Response and the address, from the application's metadata, that it may be sent to. `signed`: the request was."""
+    """A signed Response, and the address from the metadata that it may go to. `signed`: the request was."""
 
     response: Element
     consumer_url: str
@@ -51,7 +51,7 @@ def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
         raise Denied("only agents sign in here; this credential belongs to a client")
     claimed = request.issuer_of(message.element)
     try:
-        app = _app(idp, claimed)
+        app = application(idp, claimed)
         accepted = request.accept(message, app, idp.domain.database.clock())
     except Invalid as problem:
         _refused(idp, caller, claimed, message, problem.detail)
@@ -64,7 +64,8 @@ def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
     return _answer(idp, caller, message, accepted)
 
 
-def _app(idp: IdentityProvider, entity_id: str) -> ServiceProvider:
+def application(idp: IdentityProvider, entity_id: str) -> ServiceProvider:
+    """The registered application of that entity id; Invalid where there is none."""
     with idp.domain.view() as unit:
         app = apps.find(unit, entity_id)
     if app is None:

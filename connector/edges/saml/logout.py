@@ -1,4 +1,4 @@
-"""Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4.3.3)."""
+"""Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,6 +25,8 @@ _ENDED = {
     names.PARTIAL_LOGOUT: "PartialLogout",
     names.UNKNOWN_PRINCIPAL: "UnknownPrincipal",
 }
+# mod_auth_mellon says this of a session that it no longer has: asking again would get the same answer until it expires.
+_DENIED = "it answered RequestDenied: it has no such session, or does not let us end it"
 
 
 class LogoutSender:
@@ -55,7 +57,10 @@ class LogoutSender:
             part = [one for one in sessions if one.name_id == name_id]
             outcome = self._send(provider, endpoint, name_id, part)
             with self._idp.domain.change(SYSTEM) as unit:
-                sign_on.told(unit, agent_id, entity_id, part, outcome)
+                if outcome == _DENIED:
+                    sign_on.not_reachable(unit, agent_id, entity_id, part, _DENIED)
+                else:
+                    sign_on.told(unit, agent_id, entity_id, part, outcome)
 
     def _send(self, provider: ServiceProvider, endpoint: Endpoint, name_id: str, sessions: Sequence[Session]) -> str:
         id = self._idp.new_id()
@@ -100,7 +105,7 @@ def logout_request(
 
 
 def _outcome(answer: Answer, provider: ServiceProvider, request_id: str) -> str:
-    """What the application says became of the sessions; Unavailable where it does not say that they ended."""
+    """What the application says became of the sessions; Unavailable where asking again may get a better answer."""
     retry_after = answer.retry_after or _RETRY_SECONDS
     if answer.status != 200:
         raise Unavailable(f"the application answered the logout with HTTP {answer.status}", retry_after=retry_after)
@@ -113,6 +118,8 @@ def _outcome(answer: Answer, provider: ServiceProvider, request_id: str) -> str:
     for code in reversed(status):
         if code in _ENDED:
             return _ENDED[code]
+    if names.REQUEST_DENIED in status:
+        return _DENIED
     said = status[-1].rpartition(":")[2][:60] if status else "nothing"
     raise Unavailable(f"the application did not end the sessions: {said}", retry_after=retry_after)
 

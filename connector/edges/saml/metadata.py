@@ -1,4 +1,4 @@
-"""Our own metadata, as service providers read it (SAML metadata section 2.4.3): keys, addresses, formats, attributes. Signed."""
+"""Our own metadata, as service providers read it (metadata section 2.4.3): keys, addresses, attributes. Signed."""
 
 from datetime import timedelta
 

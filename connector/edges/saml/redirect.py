@@ -1,4 +1,4 @@
-"""The HTTP-Redirect binding, inbound (bindings section 3.4): a compressed message and a signature over the raw query."""
+"""The HTTP-Redirect binding, inbound (bindings section 3.4): a compressed message, a signature over the raw query."""
 
 import zlib
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Query:
 
 
 def read(raw: bytes) -> Query:
-    """The message in a query string, which must be the one that was sent, not one put together again from its values."""
+    """The message in a query string, which must be the one that was sent, not one put together from its values."""
     parts = _parts(raw)
     if "SAMLRequest" not in parts or "SAMLResponse" in parts:
         raise Invalid("the query must have exactly one SAMLRequest", field="SAMLRequest")

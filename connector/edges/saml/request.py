@@ -1,7 +1,7 @@
 """AuthnRequests (SAML core section 3.4.1): read, and checked in order.
 
-Two kinds of refusal. Until we know that the request is the application's own and where its answers go, a request is Invalid and
-nothing is sent anywhere. After that, what the application asks and cannot have is Declined, by a status sent to it.
+Two kinds of refusal. Until we know that the request is the application's own and where its answers go, a request is
+Invalid and nothing is sent anywhere. After that, what it asks and cannot have is Declined, by a status sent to it.
 """
 
 import re
@@ -77,13 +77,13 @@ class _Case:
     now: datetime
 
 
-def issuer_of(element: Element) -> str:
-    """Who a request claims to be from: only good to find the keys to check that with."""
-    if element.tag != xml.name(SAMLP, "AuthnRequest"):
-        raise Invalid(f"an AuthnRequest is expected, not {xml.local_name(element)}")
+def issuer_of(element: Element, kind: str = "AuthnRequest") -> str:
+    """Who a request of that kind claims to be from: only good to find the keys to check that with."""
+    if element.tag != xml.name(SAMLP, kind):
+        raise Invalid(f"{kind} expected, not {xml.local_name(element)}")
     issuer = xml.only(element, SAML, "Issuer")
     if issuer is None or issuer.get("Format") not in (None, names.ENTITY) or not xml.text_of(issuer):
-        raise Invalid("the AuthnRequest has no Issuer", field="Issuer")  # profiles section 4.1.4.1: it must
+        raise Invalid(f"the {kind} has no Issuer", field="Issuer")  # profiles section 4.1.4.1: it must
     return xml.text_of(issuer)
 
 
@@ -99,7 +99,8 @@ def accept(message: Message, app: ServiceProvider, now: datetime) -> Accepted:
 def meet(message: Message, request: AuthnRequest) -> None:
     """Declined where the application asks for what we cannot give.
 
-    ForceAuthn and IsPassive (core 3.4.1) are always met: every request carries the agent's credentials, and nobody is ever asked.
+    ForceAuthn and IsPassive (core 3.4.1) are always met: every request carries the agent's credentials, and nobody is
+    ever asked.
     """
     for wish in _WISHES:
         wish(message, request)
@@ -109,7 +110,7 @@ def meet(message: Message, request: AuthnRequest) -> None:
 
 
 def _authenticated(message: Message, app: ServiceProvider) -> tuple[Element, bool]:
-    """The element to read, and whether it is what the application signed. A signature that is there must verify (SDP-IDP05)."""
+    """The element to read, and whether the application signed it. A signature that is there must verify (SDP-IDP05)."""
     enveloped = signature.present(message.element)
     if message.detached is not None:
         if enveloped:
@@ -173,7 +174,7 @@ def _version(case: _Case) -> None:
 
 
 def _destination(case: _Case) -> None:
-    """Bindings 3.4.5.2 and 3.5.5.2: signed means addressed. Not by PAOS, where the application does not know who will answer."""
+    """Bindings 3.4.5.2 and 3.5.5.2: signed means addressed. Not by PAOS, where the application does not know us."""
     given = case.request.destination
     if given is None and case.signed and case.message.way != "ecp":
         raise Invalid("a signed request must have a Destination", field="Destination")

@@ -45,7 +45,7 @@ class ServiceProvider:
     valid_until: datetime | None
 
     def default_consumer(self, binding: str) -> Endpoint | None:
-        """The default among those of a binding: marked so, else the first not marked otherwise, else the first (2.2.3)."""
+        """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
         fitting = [one for one in self.consumers if one.binding == binding]
         ranked = [one for one in fitting if one.default] + [one for one in fitting if one.default is None] + fitting
         return ranked[0] if ranked else None
@@ -126,7 +126,7 @@ def _endpoint(element: Element) -> Endpoint:
 
 
 def _keys(descriptor: Element) -> list[PublicKey]:
-    """The signing keys of a KeyDescriptor; without `use` it serves both purposes (2.4.1.1). Dates do not matter (IIP-MD12)."""
+    """Its signing keys; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
     if descriptor.get("use") not in (None, "signing"):
         return []
     keys: list[PublicKey] = []

@@ -1,4 +1,4 @@
-"""XML signatures: made with lxml's canonical form and `cryptography`; verified strictly, returning only what was signed.
+"""XML signatures: made with lxml's canonical form and `cryptography`; verified strictly, returning what was signed.
 
 The profile is SAML core section 5.4: one enveloped signature, one reference to the ID of the signature's parent.
 """
@@ -102,7 +102,7 @@ def present(element: Element) -> bool:
 
 
 def verified(element: Element, keys: Sequence[PublicKey]) -> Element:
-    """The signed content of an element, re-parsed from the very bytes that one of keys signed. Invalid for anything else.
+    """The signed content of an element, re-parsed from the very bytes that one of keys signed; else Invalid.
 
     The signature must be the element's own, the only one in the document, and where the schema puts it. Its KeyInfo is
     not looked at: keys come from what was registered.

@@ -1,6 +1,6 @@
 """Web browser SSO profile, the identity provider's part (profiles section 4.1), for an agent that walks it by itself.
 
-The request comes by Redirect or POST with the agent's credentials in the Authorization header; the answer is a form for POST.
+The request comes by Redirect or POST with the agent's credentials in the Authorization header; the answer is a form.
 """
 
 import base64
@@ -19,7 +19,9 @@ _MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service provide
 _SCRIPT = "document.forms[0].submit()"
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "Cache-Control": "no-cache, no-store",  # bindings section 3.5.5.1
     "Pragma": "no-cache",
     "Referrer-Policy": "no-referrer",

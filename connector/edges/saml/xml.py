@@ -61,7 +61,7 @@ def _refuse_extras(root: Element, what: str) -> None:
 
 
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
-    """Exclusive XML Canonicalization 1.0 without comments; Invalid where there is no such form (relative namespaces)."""
+    """Exclusive XML Canonicalization 1.0 without comments; Invalid where there is none (relative namespaces)."""
     try:
         form = etree.tostring(
             element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
