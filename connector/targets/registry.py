@@ -12,6 +12,7 @@ from connector.core.errors import Misconfigured
 from connector.targets.base import Target
 from connector.targets.memory import MemoryOptions, MemoryTarget
 from connector.targets.options import read_options
+from connector.targets.scim import ScimOptions, ScimTarget
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "memory": Kind(MemoryOptions, lambda name, options, _: MemoryTarget(name, options)),
+    "scim": Kind(ScimOptions, ScimTarget),
 }
 
 
