@@ -1,245 +1,232 @@
-"""Any SCIM 2.0 service provider (RFC 7644): accounts are its Users, groups its Groups.
+"""Any SCIM 2.0 service provider as a target (RFC 7643, RFC 7644): agents are its /Users, unless another path is given.
 
-What it can do is read from its ServiceProviderConfig. Every match of a filter is checked here again: there are servers that
-ignore filters and give everything back.
+In and out: Account values whose attributes are SCIM attribute paths (see scim_paths.py). What the server cannot do is asked of it
+once a day; what it claims about a match is checked here again, because some servers ignore filters.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from connector.core.clock import Clock
-from connector.core.errors import Misconfigured
+from connector.core.errors import Invalid, Misconfigured
 from connector.core.http import HttpClient
-from connector.core.query import comparison_key
 from connector.core.secret import Secret
-from connector.targets import scim_document as document
-from connector.targets.base import Account, AlreadyExists, Capability, Changes, Group, Missing, Rejected, Value
+from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Value
 from connector.targets.options import option
-from connector.targets.scim_wire import ClientCredentials, ScimWire, quoted
+from connector.targets.scim_groups import ScimGroups
+from connector.targets.scim_paths import PATCH_OP, changed, flatten, has_item, operations, parse_path
+from connector.targets.scim_wire import Json, NotThere, ScimWire, SignIn
 
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-_EXACT = frozenset({"externalid", "id"})
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_EXACT = ("id", "externalid")  # caseExact: true (RFC 7643 section 3.1)
 
 
 @dataclass(frozen=True)
 class ScimOptions:
     """Options of a SCIM target."""
 
-    url: str = option("base URL of the service provider, such as https://idp.example/scim/v2")
-    token: Secret = option("static bearer token", default=Secret(""), is_secret=True)
-    token_url: str = option("token endpoint, for client credentials instead of a static token", default="")
-    client_id: str = option("client id for client credentials", default="")
-    client_secret: Secret = option("client secret for client credentials", default=Secret(""), is_secret=True)
-    ca_file: str = option("file with the CA certificates to trust instead of the system's", default="")
+    url: str = option("SCIM base URL, https (http only to this machine)")
+    token: Secret | None = option("reference to a static bearer token", default=None, is_secret=True)
+    token_url: str = option("OAuth token endpoint for client credentials, instead of token", default="")
+    client_id: str = option("OAuth client id", default="")
+    client_secret: Secret | None = option("reference to the OAuth client secret", default=None, is_secret=True)
+    ca_file: str = option("file of the CA certificates to trust instead of the system's", default="")
+    accounts_where: str = option("only these are our accounts, such as userType=Agent (default: all users)", default="")
+    write: str = option("how a change is sent; auto asks the server", default="auto", choices=("auto", "patch", "put"))
+    look_before_create: bool = option("look for the userName before creating, for servers that do not", default=False)
+    not_stored: tuple[str, ...] = option("attribute paths that the server drops, separated by commas", default=())
+    page_size: int = option("accounts asked for at once", default=100)
     connect_timeout: float = option("seconds to wait for a connection", default=5.0)
     read_timeout: float = option("seconds to wait for an answer", default=20.0)
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.url.startswith(("https://", "http://")):
-            problems.append("url: must begin with https:// (or http:// on a trusted network)")
-        by_token, by_client = bool(self.token.reveal()), bool(self.token_url and self.client_id)
-        if by_token == by_client:
-            problems.append("token: give either token, or token_url with client_id and client_secret")
+        problems = [
+            problem for name in ("url", "token_url") if (problem := _address_problem(name, getattr(self, name)))
+        ]
+        by_client = bool(self.token_url and self.client_id and self.client_secret)
+        if by_client == (self.token is not None) or (self.token and (self.token_url or self.client_id)):
+            problems.append("token: give either token, or all of token_url, client_id and client_secret")
+        if self.accounts_where and not all(self.accounts_where.partition("=")):
+            problems.append("accounts_where: write it as attribute=value")
+        for path in self.not_stored:
+            try:
+                parse_path(path)
+            except Invalid as problem:
+                problems.append(f"not_stored: {problem.detail}")
         if problems:
-            raise Misconfigured("The options have errors", problems)
+            raise Misconfigured("", problems)
 
 
-class ScimTarget:
-    """A SCIM service provider as a target."""
+class ScimTarget(ScimGroups):
+    """One SCIM service provider."""
 
     capabilities = frozenset({Capability.GROUPS, Capability.PEOPLE, Capability.DISABLE, Capability.DELETE})
 
     def __init__(self, name: str, options: ScimOptions, clock: Clock) -> None:
         self.name = name
+        self._options = options
         http = HttpClient(
-            connect_timeout=options.connect_timeout, read_timeout=options.read_timeout, ca_file=options.ca_file or None
+            connect_timeout=options.connect_timeout,
+            read_timeout=options.read_timeout,
+            ca_file=options.ca_file or None,
+            clock=clock,
         )
-        if options.token_url:
-            secret = options.client_secret.reveal()
-            self._wire = ScimWire(
-                options.url, http, ClientCredentials(options.token_url, options.client_id, secret, http), clock
-            )
-        else:
-            header = f"Bearer {options.token.reveal()}"
-            self._wire = ScimWire(options.url, http, lambda: header, clock)
+        sign_in = SignIn(options.token, options.token_url, options.client_id, options.client_secret)
+        self._wire = ScimWire(options.url, http, sign_in, clock=clock, page_size=options.page_size)
 
     def check(self) -> str:
-        features = [name for name in ("patch", "filter", "etag", "bulk") if self._wire.supports(name, default=False)]
-        page = self._wire.get("/Users", **({"count": "1"} if "filter" in features else {})) or {}
-        total = {key.lower(): value for key, value in page.items()}.get("totalresults", "?")
-        return (
-            f"SCIM 2.0 at {self._wire.url}, {total} users; it supports {', '.join(features) or 'no optional feature'}"
-        )
+        features = self._wire.features()
+        some = next(self._wire.pages("Users"), None)
+        can = ", ".join(f"{'has' if value else 'no'} {name}" for name, value in vars(features).items())
+        return f"SCIM 2.0 at {self._wire.url}: {can}; users can be read" + ("" if some else ", there are none yet")
 
     def accounts(self) -> Iterator[Account]:
-        return (_account(one) for one in self._wire.listing("/Users"))
+        attribute, _, value = self._options.accounts_where.partition("=")
+        if not attribute:
+            return map(_account, self._wire.pages("Users"))
+        return self._matching(attribute, value)
 
     def read(self, account_id: str) -> Account | None:
-        found = self._wire.get(f"/Users/{_segment(account_id)}")
-        return _account(found) if found is not None else None
+        found = self._resource(account_id)
+        return None if found is None else _account(found[0])
 
     def find(self, attribute: str, value: str) -> list[Account]:
-        return [_account(one) for one in self._search("/Users", attribute, value)]
-
-    def find_person(self, attribute: str, value: str) -> list[str]:
-        return [str(one["id"]) for one in self._search("/Users", attribute, value)]
+        return list(self._matching(attribute, value)) if value else []
 
     def normalise(self, account: Account) -> Account:
-        return account
+        """Without what the server drops; userName and e-mail addresses in one case (caseExact: false)."""
+        dropped = {path.lower() for path in self._options.not_stored}
+        kept = {name: _folded(name, value) for name, value in account.attributes.items() if name.lower() not in dropped}
+        return replace(account, name="", attributes=kept)
 
     def create(self, account: Account) -> Account:
-        body = document.build({**account.attributes, "active": account.active})
+        user_name = str(account.attributes.get("userName", ""))
+        if not user_name:
+            raise Rejected("userName is required (RFC 7643 section 4.1.1)", attribute="userName")
+        if self._options.look_before_create:
+            self._guard_free(user_name)
+        body = changed({}, Changes(set=account.attributes)) | {"active": account.active}
         try:
-            made = self._wire.write("POST", "/Users", body)
+            made = self._wire.write("POST", "Users", body=body)
+        except NotThere:
+            raise Rejected(f"{self._wire.url} has no Users") from None
         except AlreadyExists as taken:
-            name = str(account.attributes.get("userName", ""))
-            holders = self.find("userName", name) if name else []
-            raise AlreadyExists(taken.detail, id=holders[0].id if len(holders) == 1 else "") from taken
-        if made is None or not made.get("id"):
-            raise Rejected("the target made an account but did not tell its id")
-        return _account(made)
+            raise AlreadyExists(taken.detail, id=self._id_of(user_name), attribute="userName") from taken
+        return self._fresh(made, str(made.get("id", "")) or self._id_of(user_name))
 
     def update(self, account_id: str, changes: Changes) -> Account:
-        wanted = {**changes.set, **dict.fromkeys(changes.clear)}
-        return self._change(account_id, wanted)
+        try:
+            return self._change(account_id, changes)
+        except AlreadyExists as taken:
+            user_name = str(changes.set.get("userName", ""))
+            holder = self._id_of(user_name) if user_name else ""
+            raise AlreadyExists(taken.detail, id=holder, attribute="userName" if holder else None) from taken
 
     def set_active(self, account_id: str, active: bool) -> Account:
-        return self._change(account_id, {"active": active})
+        return self._change(account_id, Changes(set={"active": active}))
 
     def delete(self, account_id: str) -> None:
         try:
-            self._wire.write("DELETE", f"/Users/{_segment(account_id)}", None)
-        except Missing:
-            return  # it is gone: that is what was wanted
-
-    def find_group(self, name: str) -> Group | None:
-        found = self._search("/Groups", "displayName", name)
-        if len(found) > 1:
-            raise Rejected(f"{len(found)} groups are named {name!r}: a person must decide")
-        return Group(str(found[0]["id"]), str(found[0]["displayName"])) if found else None
-
-    def create_group(self, name: str, *, first_member: str) -> Group:
-        there = self.find_group(name)  # many servers let two groups have one name
-        if there is not None:
-            raise AlreadyExists(f"there is a group named {name!r} already", id=there.id, attribute="displayName")
-        body = {"schemas": [GROUP], "displayName": name, "members": [self._member(first_member)]}
-        made = self._wire.write("POST", "/Groups", body)
-        if made is None or not made.get("id"):
-            raise Rejected("the target made a group but did not tell its id")
-        return Group(str(made["id"]), name)
-
-    def memberships(self, account_id: str, group_ids: Iterable[str]) -> frozenset[str]:
-        user_name: str | None = None
-        held = set()
-        for id in group_ids:
-            group = self._wire.get(f"/Groups/{_segment(id)}")
-            members = (group or {}).get("members") or []
-            if not members:
-                continue
-            if user_name is None:
-                account = self.read(account_id)
-                user_name = str(account.attributes.get("userName", "")) if account else ""
-            if any(_is_member(one, account_id, user_name) for one in members):
-                held.add(id)
-        return frozenset(held)
-
-    def join(self, group_id: str, account_id: str) -> None:
-        if group_id in self.memberships(account_id, [group_id]):
+            self._wire.write("DELETE", "Users", account_id)
+        except NotThere:
             return
-        if self._wire.supports("patch", default=True):
-            operation = {"op": "add", "path": "members", "value": [self._member(account_id)]}
-            self._patch(f"/Groups/{_segment(group_id)}", [operation])
-            return
-        group = self._group(group_id)
-        self._put("/Groups", {**group, "members": [*(group.get("members") or []), self._member(account_id)]})
 
-    def leave(self, group_id: str, account_id: str) -> None:
-        if group_id not in self.memberships(account_id, [group_id]):
-            return
-        path = f"/Groups/{_segment(group_id)}"
-        if self._wire.supports("patch", default=True) and self._wire.supports("filter", default=True):
-            self._patch(path, [{"op": "remove", "path": f"members[value eq {quoted(account_id)}]"}])
-            return
-        # A server without filters does not know a filtered path either: only the whole list can be written.
-        account = self.read(account_id)
-        user_name = str(account.attributes.get("userName", "")) if account else ""
-        group = self._group(group_id)
-        left = [one for one in group.get("members") or [] if not _is_member(one, account_id, user_name)]
-        if self._wire.supports("patch", default=True):
-            self._patch(path, [{"op": "replace", "path": "members", "value": left}])
+    def find_person(self, attribute: str, value: str) -> list[str]:
+        return [account.id for account in self.find(attribute, value)]
+
+    def _change(self, account_id: str, changes: Changes) -> Account:
+        """PATCH or PUT; the present resource is read first where the change depends on it."""
+        etag_wanted, by_patch = self._wire.features().etag, self._by_patch()
+        present: tuple[Json, str] | None = ({}, "")
+        if etag_wanted or not by_patch or has_item(changes) or not (changes.set or changes.clear):
+            present = self._resource(account_id)
+            if present is None:
+                raise Missing(f"there is no account {account_id}")
+        resource, etag = present or ({}, "")
+        if by_patch:
+            made = operations(resource, changes)
+            body: Json = {"schemas": [PATCH_OP], "Operations": made}
         else:
-            self._put("/Groups", {**group, "members": left})
+            body = {name: value for name, value in changed(resource, changes).items() if name not in ("meta", "groups")}
+        if by_patch and not body["Operations"]:
+            return _account(resource)
+        try:
+            after = self._wire.write(
+                "PATCH" if by_patch else "PUT", "Users", account_id, body=body, etag=etag if etag_wanted else ""
+            )
+        except NotThere:
+            raise Missing(f"there is no account {account_id}") from None
+        return self._fresh(after, account_id)
 
-    def _search(self, endpoint: str, attribute: str, value: str) -> list[dict[str, Any]]:
-        filter = f"{attribute} eq {quoted(value)}" if self._wire.supports("filter", default=True) else None
-        return [one for one in self._wire.listing(endpoint, filter) if _has(one, attribute, value)]
+    def _by_patch(self) -> bool:
+        return self._options.write == "patch" or (self._options.write == "auto" and self._wire.features().patch)
 
-    def _change(self, account_id: str, wanted: dict[str, Value | None]) -> Account:
-        path = f"/Users/{_segment(account_id)}"
-        before = self._wire.get(path)
-        if before is None:
-            raise Missing(f"the account {account_id} is not at the target (any more)")
-        after = document.copy(before)
-        places = list(dict.fromkeys(document.assign(after, name, value) for name, value in wanted.items()))
-        etag = before.get("meta", {}).get("version") if self._wire.supports("etag", default=False) else None
-        if not self._wire.supports("patch", default=True):
-            return _account(self._put("/Users", after))
-        operations = [_operation(place, document.fetch(after, place)) for place in places]
-        changed = self._patch(path, operations, etag=etag)
-        if changed is None:
-            changed = self._wire.get(path)
-        if changed is None:
-            raise Missing(f"the account {account_id} is not at the target (any more)")
-        return _account(changed)
+    def _fresh(self, answered: Json, account_id: str) -> Account:
+        """The account from the answer to a change, or read again where the answer does not hold it (204)."""
+        if answered.get("id") == account_id and "userName" in answered:
+            return _account(answered)
+        found = self._resource(account_id)
+        if found is None:
+            raise Missing(f"the account {account_id} is gone again")
+        return _account(found[0])
 
-    def _patch(self, path: str, operations: list[dict[str, Any]], *, etag: str | None = None) -> dict[str, Any] | None:
-        return self._wire.write("PATCH", path, {"schemas": [PATCH], "Operations": operations}, etag=etag)
+    def _resource(self, account_id: str) -> tuple[Json, str] | None:
+        if not account_id:
+            return None
+        try:
+            resource, header = self._wire.get("Users", account_id)
+        except NotThere:
+            return None
+        if resource.get("id") != account_id:
+            raise Rejected(f"{self._wire.url} answered with another record than {account_id}")
+        meta = resource.get("meta")
+        return resource, str(meta.get("version", "") if isinstance(meta, dict) else "") or header
 
-    def _put(self, endpoint: str, resource: dict[str, Any]) -> dict[str, Any]:
-        id = str(resource["id"])
-        body = {name: value for name, value in resource.items() if name not in ("meta", "groups")}
-        return self._wire.write("PUT", f"{endpoint}/{_segment(id)}", body) or resource
+    def _matching(self, attribute: str, value: str) -> Iterator[Account]:
+        for resource in self._search("Users", attribute, value):
+            account = _account(resource)
+            if _holds(account, attribute, value):
+                yield account
 
-    def _group(self, group_id: str) -> dict[str, Any]:
-        group = self._wire.get(f"/Groups/{_segment(group_id)}")
-        if group is None:
-            raise Missing(f"the group {group_id} is not at the target (any more)")
-        return group
+    def _guard_free(self, user_name: str) -> None:
+        taken = self._id_of(user_name)
+        if taken:
+            raise AlreadyExists(f"the userName {user_name!r} is taken", id=taken, attribute="userName")
 
-    def _member(self, account_id: str) -> dict[str, str]:
-        return {"value": account_id, "$ref": f"{self._wire.url}/Users/{_segment(account_id)}", "type": "User"}
-
-
-def _operation(place: str, value: Any) -> dict[str, Any]:
-    if value is None:
-        return {"op": "remove", "path": place}
-    return {"op": "replace", "path": place, "value": value}
-
-
-def _account(resource: dict[str, Any]) -> Account:
-    flat = document.flatten(resource)
-    active = flat.pop("active", True)
-    return Account(id=str(resource["id"]), active=active is not False, attributes=flat)
+    def _id_of(self, user_name: str) -> str:
+        return next((account.id for account in self.find("userName", user_name)), "")
 
 
-def _has(resource: dict[str, Any], attribute: str, value: str) -> bool:
-    found = next((v for name, v in document.flatten(resource).items() if name.lower() == attribute.lower()), None)
-    if found is None:
-        return False
-    return str(found) == value if attribute.lower() in _EXACT else comparison_key(str(found)) == comparison_key(value)
+def _account(resource: Json) -> Account:
+    active = resource.get("active", True)  # RFC 7643 leaves it open; a server without it has no disabled users
+    is_active = active if isinstance(active, bool) else str(active).lower() == "true"
+    return Account(id=str(resource["id"]), active=is_active, attributes=flatten(resource))
 
 
-def _is_member(member: dict[str, Any], account_id: str, user_name: str) -> bool:
-    """Whether a member entry means the account: some servers put the userName where the id belongs."""
-    value, reference = str(member.get("value", "")), str(member.get("$ref") or "")
-    tail = reference.rstrip("/").rpartition("/")[2]
-    return account_id in (value, tail) or bool(user_name and value == user_name)
+def _holds(account: Account, attribute: str, value: str) -> bool:
+    wanted = attribute.lower()
+    held: Any = account.id if wanted == "id" else None
+    for name, found in account.attributes.items():
+        held = found if name.lower() == wanted else held
+    each = [str(one) for one in (held if isinstance(held, list) else [held]) if one is not None]
+    if wanted in _EXACT:
+        return value in each
+    return value.casefold() in (one.casefold() for one in each)
 
 
-def _segment(id: str) -> str:
-    if not id or "/" in id or "?" in id or "#" in id:
-        raise Rejected(f"{id!r} is not an id that can stand in a URL")
-    return id
+def _folded(name: str, value: Value) -> Value:
+    """userName and e-mail addresses in lower case: some servers keep them so (RFC 7643 section 4.1: caseExact is false)."""
+    if name.lower() == "username" or (name.lower().startswith("emails") and name.lower().endswith(".value")):
+        return [str(one).lower() for one in value] if isinstance(value, list) else str(value).lower()
+    return value
+
+
+def _address_problem(name: str, url: str) -> str:
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        return "" if parts.hostname and not parts.username and not parts.query else f"{name}: not a plain base URL"
+    return f"{name}: must be https (plain http only to this machine: the credentials would travel in clear)"

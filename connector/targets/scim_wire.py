@@ -1,179 +1,258 @@
-"""Requests to a SCIM service provider, and its answers as values or as our errors. Knows HTTP and no accounts."""
+"""The HTTP side of a SCIM target: sign-in, what the server supports, and every answer as data or as an error of ours.
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import quote
+In: method, path and body. Out: parsed JSON. A page of a proxy is never taken for an answer of the directory: what is not SCIM is
+Unreachable, whatever its status says, and a 404 counts only where the server itself is seen to be there.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from connector.core.clock import Clock
-from connector.core.errors import Invalid
 from connector.core.http import Answer, HttpClient, HttpFailure
-from connector.targets.base import AlreadyExists, Missing, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.core.secret import Secret
+from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
 
-_PAGE = 100
-_PAGES = 100_000
-_MEDIA_TYPE = "application/scim+json"
-_CONFIG_LIFE = 24 * 3600.0
-Authorize = Callable[[], str]
+_PROBE_EVERY: Final = timedelta(hours=24)
+_MAX_DETAIL: Final = 300
+_MAX_PAGES: Final = 100_000
+_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+Json = dict[str, Any]
+
+
+class NotThere(Exception):
+    """404 from the SCIM server itself."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the server says that it supports (RFC 7643 section 5)."""
+
+    patch: bool = True
+    filter: bool = True
+    etag: bool = False
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A static bearer token, or OAuth client credentials (RFC 6749 section 4.4)."""
+
+    token: Secret | None = None
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: Secret | None = None
 
 
 class ScimWire:
-    """One service provider. `authorize` gives the Authorization header's value; it never appears in an error."""
+    """Calls to one SCIM base URL."""
 
-    def __init__(self, url: str, http: HttpClient, authorize: Authorize, clock: Clock) -> None:
+    def __init__(self, url: str, http: HttpClient, sign_in: SignIn, *, clock: Clock, page_size: int) -> None:
         self.url = url.rstrip("/")
         self._http = http
-        self._authorize = authorize
+        self._sign_in = sign_in
         self._clock = clock
-        self._config: tuple[float, dict[str, Any]] | None = None
+        self._page_size = page_size
+        self._lock = threading.Lock()
+        self._token: tuple[Secret, datetime] | None = None
+        self._features: tuple[Features, datetime] | None = None
 
-    def config(self) -> dict[str, Any]:
-        """The ServiceProviderConfig, read once a day; {} where the provider has none."""
-        now = self._clock().timestamp()
-        if self._config is None or now - self._config[0] > _CONFIG_LIFE:
-            found = self.get("/ServiceProviderConfig")
-            self._config = (now, found or {})
-        return self._config[1]
+    def features(self) -> Features:
+        """Read once a day. A server without the page gets the defaults of RFC 7644; one that does not answer raises."""
+        with self._lock:
+            if self._features is None or self._features[1] <= self._clock():
+                self._features = (self._probe(), self._clock() + _PROBE_EVERY)
+            return self._features[0]
 
-    def supports(self, feature: str, *, default: bool) -> bool:
-        described = self.config().get(feature)
-        return bool(described.get("supported", default)) if isinstance(described, dict) else default
-
-    def get(self, path: str, **parameters: str) -> dict[str, Any] | None:
-        """A resource, or None where the provider says that there is none."""
-        answer = self._send("GET", path, params=parameters or None)
+    def get(self, *path: str, params: Mapping[str, str] | None = None) -> tuple[Json, str]:
+        """A resource or a list, and its ETag. NotThere where the server says that there is none."""
+        answer = self._send("GET", path, params=params)
         if answer.status == 404:
-            self._must_be_scim_or_plain_404(answer)
-            return None
-        return self._object(answer)
+            self._believe_404(answer, path)
+            raise NotThere
+        return self._body(answer), answer.headers.get("ETag", "")
 
-    def write(
-        self, method: str, path: str, body: dict[str, Any] | None, *, etag: str | None = None
-    ) -> dict[str, Any] | None:
-        """POST, PUT, PATCH or DELETE; the resource in the answer, if any. Missing for 404."""
-        headers = {"If-Match": etag} if etag else {}
-        answer = self._send(method, path, body=orjson.dumps(body) if body is not None else None, headers=headers)
+    def write(self, method: str, *path: str, body: Json | None = None, etag: str = "") -> Json:
+        """A change; the resource where the server gives it back, else {}. NotThere where it says that there is none."""
+        answer = self._send(method, path, body=body, etag=etag)
         if answer.status == 404:
-            raise Missing(f"{path} is not at the target (any more)")
-        if answer.status == 204 or not answer.body:
-            return None
-        return self._object(answer)
+            self._believe_404(answer, path)
+            raise NotThere
+        if answer.status == 204 or not answer.body.strip():
+            return {"id": answer.headers["Location"].rpartition("/")[2]} if "Location" in answer.headers else {}
+        return self._body(answer)
 
-    def listing(self, endpoint: str, filter: str | None = None) -> Iterator[dict[str, Any]]:
-        """Every resource of an endpoint (that matches). Unreachable where the walk over the pages does not add up."""
-        paged = self.supports("filter", default=True)  # a server that cannot filter was seen to fail on count, too
-        start, seen = 1, 0
-        for _ in range(_PAGES):
-            parameters = {"filter": filter} if filter else {}
-            if paged:
-                parameters |= {"startIndex": str(start), "count": str(_PAGE)}
-            page = self.get(endpoint, **parameters)
-            if page is None:
-                raise Unreachable(f"{endpoint} is not served by the target")
-            keys = {key.lower(): value for key, value in page.items()}
-            resources, total = keys.get("resources") or [], keys.get("totalresults")
-            if not isinstance(resources, list) or not isinstance(total, int):
-                raise Unreachable(f"{endpoint} did not answer with a list")
-            yield from resources
-            seen += len(resources)
-            if seen >= total:
+    def pages(self, kind: str, *, query: str = "", params: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """Every resource of a list, page after page (RFC 7644 section 3.4.2.4); Unreachable where the walk has a gap."""
+        seen: set[str] = set()
+        position = 1
+        for _ in range(_MAX_PAGES):
+            body, _etag = self._page(kind, position, {**(params or {}), **({"filter": query} if query else {})})
+            lowered = {name.lower(): value for name, value in body.items()}
+            items, total = lowered.get("resources") or [], _number(lowered.get("totalresults"))
+            if not isinstance(items, list) or total is None:
+                raise Unreachable(f"{self.url} did not answer with a SCIM list of {kind}")
+            for item in items:
+                if isinstance(item, dict) and item.get("id") and item["id"] not in seen:
+                    seen.add(item["id"])
+                    yield item
+            position += len(items)
+            if position > total:
                 return
-            if not resources or not paged:
-                raise Unreachable(f"{endpoint} told of {total} resources but gave {seen}")
-            start += len(resources)
-        raise Unreachable(f"{endpoint} never came to an end")
+            if not items:
+                raise Unreachable(f"{self.url} gave {position - 1} of {total} {kind} and then an empty page")
+        raise Unreachable(f"{self.url}: the list of {kind} does not end")
+
+    def _page(self, kind: str, position: int, params: dict[str, str]) -> tuple[Json, str]:
+        # Servers that cannot filter are the ones that fail over `count`, too: they give everything at once without it.
+        if self.features().filter:
+            params["count"] = str(self._page_size)
+        if position > 1:
+            params["startIndex"] = str(position)
+        try:
+            return self.get(kind, params=params)
+        except NotThere:
+            raise Unreachable(f"{self.url}/{kind} is not there; is this the SCIM base URL?") from None
+
+    def _believe_404(self, answer: Answer, path: tuple[str, ...]) -> None:
+        """Return where the 404 is the SCIM server's. A proxy's page for a server that is down must not read as "gone"."""
+        if _ERROR in (_json_object(answer).get("schemas") or ()):
+            return
+        if len(path) > 1:
+            listed = self._send("GET", path[:1], params={"count": "1"} if self.features().filter else None)
+            if "totalresults" in {name.lower() for name in _json_object(listed)}:
+                return
+        raise Unreachable(f"{self.url}/{path[0]} answers 404 without a SCIM error; is this the SCIM base URL?")
+
+    def _probe(self) -> Features:
+        answer = self._send("GET", ("ServiceProviderConfig",), refused=(400, 404, 405, 501))
+        if answer.status >= 400:
+            return Features()
+        said = {name.lower(): value for name, value in self._body(answer).items()}
+        return Features(
+            _supported(said, "patch", True), _supported(said, "filter", True), _supported(said, "etag", False)
+        )
 
     def _send(
         self,
         method: str,
-        path: str,
+        path: tuple[str, ...],
         *,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-        params: dict[str, str] | None = None,
+        body: Json | None = None,
+        params: Mapping[str, str] | None = None,
+        etag: str = "",
+        refused: tuple[int, ...] = (404,),
     ) -> Answer:
-        sent = {"Authorization": self._authorize(), "Accept": f"{_MEDIA_TYPE}, application/json", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = _MEDIA_TYPE
+        """One call; an answer below 300, or one of the `refused` statuses that the caller understands."""
+        url = "/".join([self.url, *(quote(part, safe="") for part in path)])
+        data = None if body is None else orjson.dumps(body)
+        for attempt in (1, 2):
+            headers = {"Accept": "application/scim+json, application/json", **self._authorization()}
+            headers |= {"Content-Type": "application/scim+json"} if body is not None else {}
+            headers |= {"If-Match": etag} if etag else {}
+            try:
+                answer = self._http.send(method, url, body=data, headers=headers, params=params)
+            except HttpFailure as problem:
+                raise Unreachable(problem.detail) from problem
+            if answer.status == 401 and self._token is not None and attempt == 1:
+                self._token = None  # expired or revoked before its time: one more try with a new one
+                continue
+            break
+        if answer.status < 300 or answer.status in refused:
+            return answer
+        raise self._error(answer)
+
+    def _error(self, answer: Answer) -> TargetError:
+        status, detail = answer.status, self._detail(answer)
+        if status in (401, 403):
+            return NotAllowed(f"{self.url} does not let us do this ({status}): {detail}")
+        if status == 429:
+            return Throttled(f"{self.url} asks us to wait (429)", retry_after=answer.retry_after or 10.0)
+        if status == 409:
+            return AlreadyExists(f"the value is taken: {detail}")
+        if status == 412:
+            return Unreachable("the record was changed by somebody else meanwhile (412)")
+        if status < 400:
+            return Unreachable(f"{self.url} answers with a redirect ({status}); is this the SCIM base URL?")
+        if status >= 500 or status == 408:
+            return Unreachable(f"{self.url} failed ({status}): {detail}", retry_after=answer.retry_after)
+        return Rejected(f"{self.url} refused it ({status}): {detail}")
+
+    def _detail(self, answer: Answer) -> str:
+        """The server's own words, on one line and bounded, without our token; a page is not shown."""
+        said = _json_object(answer)
+        kind, text = said.get("scimType"), said.get("detail")
+        if not said:
+            return "it sent a page and not a SCIM error" if answer.body.strip() else "it gave no reason"
+        words = re.sub(r"[\s\x00-\x1f\x7f]+", " ", f"{kind}: {text}" if kind else str(text or "it gave no reason"))
+        held = self._token[0] if self._token else self._sign_in.token
+        if held is not None and held.reveal():
+            words = words.replace(held.reveal(), "********")
+        return words if len(words) <= _MAX_DETAIL else words[: _MAX_DETAIL - 1] + "…"
+
+    def _body(self, answer: Answer) -> Json:
+        body = _json_object(answer)
+        if not body:
+            raise Unreachable(f"{self.url} answered {answer.status} with something that is not SCIM")
+        return body
+
+    def _authorization(self) -> dict[str, str]:
+        token = self._sign_in.token or self._client_credentials()
+        return {"Authorization": f"Bearer {token.reveal()}"}
+
+    def _client_credentials(self) -> Secret:
+        held = self._token
+        if held is not None and held[1] > self._clock():
+            return held[0]
+        secret = self._sign_in.client_secret or Secret("")
+        pair = f"{quote(self._sign_in.client_id, safe='')}:{quote(secret.reveal(), safe='')}"  # RFC 6749 section 2.3.1
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        form = urlencode({"grant_type": "client_credentials"}).encode()
         try:
-            answer = self._http.send(method, self.url + path, body=body, headers=sent, params=params)
+            answer = self._http.send("POST", self._sign_in.token_url, body=form, headers=headers)
         except HttpFailure as problem:
             raise Unreachable(problem.detail) from problem
-        if answer.status >= 400 and answer.status != 404:
-            raise _error(answer, method, path)
-        if 300 <= answer.status < 400:
-            raise Rejected(f"{method} {path} answered with a redirect ({answer.status}): is the url right?")
-        return answer
-
-    def _object(self, answer: Answer) -> dict[str, Any]:
-        try:
-            found = answer.json()
-        except ValueError as problem:
-            raise Unreachable("the target's answer is not JSON: cut off, or not from a SCIM server") from problem
-        if not isinstance(found, dict):
-            raise Unreachable("the target's answer is not a JSON object")
-        return found
-
-    def _must_be_scim_or_plain_404(self, answer: Answer) -> None:
-        """A 404 in HTML comes from a proxy or a wrong url as easily as from the provider: it does not say "no such account"."""
-        if "html" in answer.headers.get("Content-Type", "").lower():
-            raise Unreachable("the target answered 404 with a web page: is the url right?")
+        given = _json_object(answer)
+        if answer.status in (400, 401, 403):
+            raise NotAllowed(
+                f"{self._sign_in.token_url} gives us no token ({answer.status}): {str(given.get('error'))[:80]}"
+            )
+        if answer.status != 200 or not isinstance(given.get("access_token"), str):
+            raise Unreachable(
+                f"{self._sign_in.token_url} gave no token ({answer.status})", retry_after=answer.retry_after
+            )
+        lifetime = max(0, (_number(given.get("expires_in")) or 300) - 30)
+        self._token = (Secret(given["access_token"]), self._clock() + timedelta(seconds=lifetime))
+        return self._token[0]
 
 
-def _error(answer: Answer, method: str, path: str) -> TargetError:
-    detail, scim_type = _told(answer)
-    said = f"{method} {path} answered {answer.status}" + (f": {detail}" if detail else "")
-    if answer.status == 429:
-        return Throttled(said, retry_after=answer.retry_after if answer.retry_after is not None else 5.0)
-    if answer.status in (401, 403):
-        return NotAllowed(said)
-    if answer.status == 409 and scim_type in ("uniqueness", ""):
-        return AlreadyExists(said)
-    if answer.status in (408, 412, 425) or answer.status >= 500:
-        return Unreachable(said, retry_after=answer.retry_after)
-    return Rejected(f"{said} ({scim_type})" if scim_type else said)
+def _supported(said: Mapping[str, Any], name: str, default: bool) -> bool:
+    part = said.get(name)
+    value = part.get("supported", default) if isinstance(part, Mapping) else default
+    return value if isinstance(value, bool) else str(value).lower() == "true"
 
 
-def _told(answer: Answer) -> tuple[str, str]:
-    """(detail, scimType) of an Error message; a web page or anything else tells nothing."""
+def _json_object(answer: Answer) -> Json:
     try:
-        body = answer.json()
+        parsed = answer.json()
     except ValueError:
-        return "", ""
-    if not isinstance(body, dict):
-        return "", ""
-    return str(body.get("detail") or "")[:300], str(body.get("scimType") or "")
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
-class ClientCredentials:
-    """An access token from the target's own authorization server (RFC 6749 section 4.4), renewed before it ends."""
-
-    def __init__(self, token_url: str, client_id: str, client_secret: str, http: HttpClient) -> None:
-        self._token_url = token_url
-        self._basic = (client_id, client_secret)
-        self._http = http
-        self._held: tuple[str, float] | None = None
-
-    def __call__(self) -> str:
-        if self._held is None or self._held[1] < time.monotonic():
-            id, secret = (quote(part, safe="") for part in self._basic)
-            body = f"grant_type=client_credentials&client_id={id}&client_secret={secret}".encode()
-            headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-            try:
-                answer = self._http.send("POST", self._token_url, body=body, headers=headers)
-                told = answer.json() if answer.status == 200 else {}
-            except (HttpFailure, ValueError) as problem:
-                raise Unreachable("the token endpoint of the target gives no answer that can be read") from problem
-            if "access_token" not in told:
-                raise NotAllowed(f"the token endpoint of the target answered {answer.status}")
-            self._held = (str(told["access_token"]), time.monotonic() + float(told.get("expires_in", 60)) * 0.8)
-        return f"Bearer {self._held[0]}"
-
-
-def quoted(value: str) -> str:
-    """A text as a filter literal (RFC 7644 section 3.4.2.2: a JSON string)."""
-    if "\0" in value:
-        raise Invalid("a NUL character cannot be searched for")
-    return orjson.dumps(value).decode()
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

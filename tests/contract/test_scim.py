@@ -1,4 +1,4 @@
-"""The SCIM target keeps the contract at a foreign server, and tells trouble apart from absence."""
+"""The SCIM target tells trouble apart from absence."""
 
 import threading
 from collections.abc import Iterator
@@ -8,33 +8,6 @@ import pytest
 
 from connector.targets.base import NotAllowed, Target, Throttled, Unreachable
 from connector.targets.registry import open_target
-from tests.contract.target_contract import GroupContract, Shape
-from tests.servers.canaille import Canaille
-from tests.servers.scim2_server import Scim2Server
-
-
-class TestScimTargetAtScim2Server(GroupContract):
-    @pytest.fixture
-    def target(self, scim2_server: Scim2Server, monkeypatch: pytest.MonkeyPatch) -> Target:
-        monkeypatch.setenv("SCIM_TOKEN", scim2_server.token)
-        return open_target("scim", "idp", {"url": scim2_server.url, "token": "env:SCIM_TOKEN"})
-
-    @pytest.fixture
-    def shape(self) -> Shape:
-        return Shape()
-
-
-def test_canaille_which_ignores_filters_gives_only_the_account_that_was_asked_for(
-    canaille: Canaille, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SCIM_TOKEN", canaille.token)
-    target = open_target("scim", "canaille", {"url": canaille.url, "token": "env:SCIM_TOKEN"})
-    canaille.add_person("first-person")
-    id = canaille.add_person("second-person")
-
-    found = target.find("userName", "second-person")
-
-    assert [account.id for account in found] == [id]
 
 
 class _Server(ThreadingHTTPServer):

@@ -94,12 +94,11 @@ class Demo:
         self._start_application()
 
     def _start_application(self) -> None:
-        metadata, sp = self.folder / "idp.xml", self.folder / "sp.xml"
+        metadata = self.folder / "idp.xml"
         metadata.write_bytes(self.http.get(f"{self.url}/saml/metadata").content)
         command = [sys.executable, "-m", "tests.demo.saml_app", "--port", str(self.app_port)]
-        subprocess.run([*command, "--write-metadata", str(sp)], check=True)
-        self.connector("app", "add", "wiki", "--metadata", str(sp))
         self._process("application", [*command, "--idp-metadata", str(metadata)], self.app_port)
+        self.connector("app", "add", "wiki", "--metadata", f"{self.app_url}/metadata")
         self.say(f"The application `wiki` (a SAML service provider on python3-saml) runs at {self.app_url}.")
 
     def _process(self, name: str, command: list[str], port: int) -> None:
