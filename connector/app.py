@@ -93,7 +93,7 @@ def create_app(parts: Parts) -> Flask:
             domain,
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
-            authenticate=lambda header: tokens.caller_by_basic_or_bearer(header, client_auth.decode_basic),
+            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic),
         )
     )
     app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))

@@ -67,6 +67,14 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
     return None
 
 
+def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
+    """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
+    agent = resources.by_id(unit.tx, "agent", id)
+    if agent is None or not credentials.secret_matches(unit, id, secret):
+        return None
+    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+
+
 def caller_of_bearer(unit: Unit, token: str) -> Caller | None:
     """The caller whose static bearer this is."""
     holder = credentials.bearer_holder(unit, token)

@@ -1,5 +1,6 @@
 """Access tokens (RFC 9068): issue, recognise, revoke. What a token says is checked against the present state each time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,16 +76,19 @@ class Tokens:
                 return found
             return self._live(unit, token)[0]
 
-    def caller_by_basic_or_bearer(self, header: str | None, decode: Any) -> Caller:
-        """Like `caller`, and HTTP Basic with id and secret too; `decode` reads the header into (id, secret) or None."""
+    def agent(self, header: str | None, decode: Callable[[str | None], tuple[str, str] | None]) -> Caller:
+        """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
+
+        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why.
+        """
         pair = decode(header)
         if pair is None:
             return self.caller(header)
         with self._domain.view() as unit:
-            found = clients.caller_of(unit, pair[0])
-            if found is None or not credentials.secret_matches(unit, pair[0], pair[1]):
-                raise Unauthenticated("the id or the secret is wrong")
-            return found
+            found = clients.agent_of_secret(unit, *pair)
+        if found is None:
+            raise Unauthenticated("the id or the secret is wrong")
+        return found
 
     def introspect(self, token: str) -> dict[str, Any]:
         """What RFC 7662 section 2.2 tells of a token; only `active: false` for one that is not live."""
