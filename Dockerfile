@@ -7,8 +7,7 @@ COPY connector connector
 COPY mappings mappings
 RUN python -m venv /opt/connector \
  && /opt/connector/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
- && /opt/connector/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
- && /opt/connector/bin/pip uninstall --yes hatchling editables
+ && /opt/connector/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/connector --create-home connector

@@ -10,10 +10,10 @@ WORKERS ?= 2
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the dependencies into $(VENV) (a minute on first use) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -37,8 +37,11 @@ lint: $(STAMP)  ## formatter, linter, types, import contracts, dependencies
 bench: $(STAMP)  ## the project's own load benchmark, beside the peers that can be installed
 	@$(BIN)/python -m tests.bench
 
-lock: $(STAMP)  ## bring requirements.lock up to pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --group test --group lint pyproject.toml --output-file requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
+
+lock: $(STAMP)  ## bring the lock files up to pyproject.toml
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group test --group lint --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) .cache build dist

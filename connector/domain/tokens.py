@@ -8,7 +8,7 @@ from typing import Any
 from connector.core.clock import to_text
 from connector.core.errors import Denied, Unauthenticated
 from connector.core.jose import Signer
-from connector.domain import access, clients, credentials
+from connector.domain import access, clients
 from connector.domain.events import Action
 from connector.domain.unit import Caller, Domain, Unit
 from connector.storage import credentials as store
