@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
 
 from connector.core.errors import ConnectorError, Denied
 from connector.domain.unit import Caller, Domain
@@ -17,6 +17,7 @@ from connector.edges.scim.schema import Table
 from connector.edges.scim.service import Answer, Conditions, ScimService, table_of
 
 PREFIX = "/scim/v2"
+_WRITING = ["POST", "PUT", "PATCH", "DELETE"]
 _MEDIA_TYPES = {"application/scim+json", "application/json"}
 
 
@@ -46,7 +47,7 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
 
     @edge.get("/ServiceProviderConfig")
     def config() -> Response:
-        return _json(200, discovery.config)
+        return _json(200, discovery.config(g.caller.dialect), {"Vary": "Authorization"})
 
     @edge.get("/ResourceTypes")
     def types() -> Response:
@@ -63,6 +64,14 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
     @edge.get("/Schemas/<urn>")
     def schema(urn: str) -> Response:
         return _json(200, discovery.schema(urn, g.caller.dialect), {"Vary": "Authorization"})
+
+    @edge.route("/ServiceProviderConfig", methods=_WRITING)
+    @edge.route("/ResourceTypes", methods=_WRITING)
+    @edge.route("/ResourceTypes/<name>", methods=_WRITING)
+    @edge.route("/Schemas", methods=_WRITING)
+    @edge.route("/Schemas/<name>", methods=_WRITING)
+    def unwritable(name: str = "") -> Response:
+        raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"], "discovery can only be read (RFC 7644 section 4)")
 
     @edge.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     @edge.route("/Bulk", methods=["POST"])

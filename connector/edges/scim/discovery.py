@@ -14,12 +14,15 @@ class Discovery:
 
     def __init__(self, base_url: str) -> None:
         self._root = f"{base_url}/scim/v2"
-        self.config = orjson.dumps(self._config())
+        self._configs = {dialect: orjson.dumps(self._config(dialect)) for dialect in schema.HIDDEN}
         self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents().items()}
         self._schemas = {
             dialect: {key: self._located("Schemas", one) for key, one in schema.schema_documents(dialect).items()}
             for dialect in schema.HIDDEN
         }
+
+    def config(self, dialect: str) -> bytes:
+        return self._configs[dialect]
 
     def types(self) -> bytes:
         return _list(list(self._types.values()))
@@ -37,8 +40,8 @@ class Discovery:
         kind = "Schema" if endpoint == "Schemas" else "ResourceType"
         return {**document, "meta": {"resourceType": kind, "location": f"{self._root}/{endpoint}/{document['id']}"}}
 
-    def _config(self) -> dict[str, Any]:
-        return {
+    def _config(self, dialect: str) -> dict[str, Any]:
+        config: dict[str, Any] = {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
             "patch": {"supported": True},
             "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
@@ -55,9 +58,11 @@ class Discovery:
                     "primary": True,
                 }
             ],
-            "agentExtension": {"supported": True, "agentsSupported": True, "agenticApplicationsSupported": False},
             "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
         }
+        if dialect != "wzdk":  # an attribute of the abbey draft, which clients that validate RFC 7643 section 5 refuse
+            config["agentExtension"] = {"supported": True, "agentsSupported": True, "agenticApplicationsSupported": False}
+        return config
 
 
 def _list(documents: list[dict[str, Any]]) -> bytes:
