@@ -63,6 +63,7 @@ def add_targets(connector: Connector, idp: Scim2Server, canaille: Canaille, slap
         accounts_base=f"ou=agents,{base}",
         groups_base=f"ou=groups,{base}",
         people_base=f"ou=people,{base}",
+        placeholder=f"cn=nobody,{base}",
     )
 
 
