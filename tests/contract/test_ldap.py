@@ -1,9 +1,11 @@
 """The LDAP target keeps the contract at a real OpenLDAP, over verified TLS only."""
 
+import os
 import socket
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -287,3 +289,33 @@ def test_an_attribute_under_another_of_its_names_is_refused_and_not_taken_for_ab
 def test_an_address_that_is_not_one_relative_name_is_rejected(target: LdapTarget, name: str) -> None:
     with pytest.raises(Rejected):
         target.create(Account(name=name, attributes=bot().attributes))
+
+
+@pytest.mark.parametrize("wrong", ["password", "ca_file"])
+def test_a_refused_connection_leaves_no_socket_open(
+    options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    if wrong == "password":
+        monkeypatch.setenv("LDAP_PASSWORD", "a-very-wrong-password")
+    else:
+        options |= {"ca_file": str(make_pki(tmp_path / "other").ca_file)}
+    target = open_target("ldap", "x", options)
+    before = len(os.listdir("/proc/self/fd"))
+
+    for _ in range(3):
+        with pytest.raises((NotAllowed, Unreachable)):
+            target.check()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_threads_may_share_a_target(target: LdapTarget) -> None:
+    accounts = [target.create(bot()) for _ in range(8)]
+
+    def look(account: Account) -> list[str]:
+        return [found.id for _ in range(10) for found in target.find("uid", str(account.attributes["uid"]))]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(look, accounts))
+
+    assert seen == [[account.id] * 10 for account in accounts]
