@@ -3,14 +3,9 @@
 The anchor is entryUUID (RFC 4530). Disabled means locked for good by the password policy overlay, until it is enabled again.
 """
 
-import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from connector.core.errors import Misconfigured
-from connector.core.secret import Secret
 from connector.targets import ldap_names as names
 from connector.targets.base import (
     Account,
@@ -23,8 +18,8 @@ from connector.targets.base import (
     Rejected,
     Value,
 )
-from connector.targets.ldap_wire import ADD, DELETE, REPLACE, SECRETS, Entry, LdapWire, Place, code_of, equals
-from connector.targets.options import option
+from connector.targets.ldap_options import LdapOptions
+from connector.targets.ldap_wire import ADD, DELETE, REPLACE, SECRETS, Entry, LdapWire, Step, code_of, equals
 
 LOCK = "pwdAccountLockedTime"
 LOCKED_FOR_GOOD = "000001010000Z"
@@ -32,50 +27,6 @@ _READ = ("*", "entryUUID", LOCK)
 _NOT_ATTRIBUTES = frozenset({"entryuuid", LOCK.lower()})
 _NOT_COMPARED = SECRETS | {"objectclass"}
 _IS_IN_ALREADY, _IS_NOT_IN, _NEEDS_A_MEMBER = 20, 16, 65
-
-
-@dataclass(frozen=True)
-class LdapOptions:
-    """Options of an LDAP target."""
-
-    url: str = option("the directory, such as ldaps://ldap.example (or ldap:// with start_tls)")
-    bind_dn: str = option("name of the entry to sign in as")
-    password: Secret = option("its password", is_secret=True)
-    accounts_base: str = option("entry below which the accounts are")
-    groups_base: str = option("entry below which the groups are; without it no groups are kept", default="")
-    people_base: str = option("entry below which the people are; without it no owner is looked up", default="")
-    placeholder: str = option("name of the member that an otherwise empty group has; needed with groups", default="")
-    account_class: str = option("object class that every account has", default="inetOrgPerson")
-    start_tls: bool = option("begin in clear and turn to TLS before signing in (for ldap://)", default=False)
-    ca_file: str = option("file with the CA certificates to trust instead of the system's", default="")
-    connect_timeout: float = option("seconds to wait for a connection", default=5.0)
-    read_timeout: float = option("seconds to wait for an answer", default=20.0)
-
-    def __post_init__(self) -> None:
-        problems = []
-        try:
-            parts = urlsplit(self.url)
-            known = parts.scheme in ("ldap", "ldaps") and parts.hostname and (parts.port is None or parts.port > 0)
-        except ValueError:
-            known = None
-        if not known or parts.path not in ("", "/") or parts.query or "@" in parts.netloc:
-            problems.append("url: must be ldaps://host[:port], or ldap://host[:port] with start_tls")
-        elif (parts.scheme == "ldaps") == self.start_tls:
-            wrong = "ldaps:// is TLS already" if self.start_tls else "ldap:// would send the password in clear"
-            problems.append(f"start_tls: {wrong}")
-        if not self.password.reveal():
-            problems.append("password: is empty, and an empty password signs nobody in")
-        if self.groups_base and not self.placeholder:
-            problems.append("placeholder: is needed with groups_base, as a groupOfNames must have a member")
-        try:
-            self.context()
-        except (OSError, ssl.SSLError) as problem:
-            problems.append(f"ca_file: cannot take certificates from {self.ca_file}: {problem}")
-        if problems:
-            raise Misconfigured("The options have errors", problems)
-
-    def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.ca_file or None)
 
 
 class LdapTarget:
@@ -90,18 +41,7 @@ class LdapTarget:
             self.capabilities |= {Capability.PEOPLE}
         self._options = options
         self._accounts_filter = equals("objectClass", options.account_class)
-        self._wire = LdapWire(
-            Place(
-                options.url,
-                options.start_tls,
-                options.ca_file,
-                options.context(),
-                options.bind_dn,
-                options.password,
-                options.connect_timeout,
-                options.read_timeout,
-            )
-        )
+        self._wire = LdapWire(options)
 
     def close(self) -> None:
         self._wire.close()
@@ -127,7 +67,7 @@ class LdapTarget:
 
     def find(self, attribute: str, value: str) -> list[Account]:
         query = f"(&{self._accounts_filter}{equals(attribute, value)})"
-        found = self._wire.search(self._options.accounts_base, query, _READ)
+        found = self._wire.search(self._options.accounts_base, query, (*_READ, attribute))
         return [_account(entry) for entry in found if _has(entry, attribute, value)]
 
     def find_person(self, attribute: str, value: str) -> list[str]:
@@ -166,9 +106,9 @@ class LdapTarget:
         entry = self._present(account_id)
         if changes.rename is not None:
             entry = self._renamed(entry, names.own_name(changes.rename), account_id)
-        wanted = {**{name: names.as_texts(name, value) for name, value in changes.set.items()}}
+        wanted = {name: names.as_texts(name, value) for name, value in changes.set.items()}
         wanted |= {name: [] for name in changes.clear}
-        steps = []
+        steps: list[Step] = []
         for name, values in wanted.items():
             if name.lower() == "objectclass":  # classes that others gave the entry stay
                 has = {one.lower() for one in entry.values(name)}
@@ -226,8 +166,8 @@ class LdapTarget:
         group, member = self._group(group_id), self._present(account_id).dn
         if group is None:
             raise Missing(f"the group {group_id} is not at the target (any more)")
-        self._modify(group.dn, [("member", ADD, [member])], fine=_IS_IN_ALREADY)
-        self._modify(group.dn, [("member", DELETE, [self._options.placeholder])], fine=_IS_NOT_IN)
+        self._modify(group.dn, [("member", ADD, [member])], fine=(_IS_IN_ALREADY,))
+        self._modify(group.dn, [("member", DELETE, [self._options.placeholder])], fine=(_IS_NOT_IN,))
 
     def leave(self, group_id: str, account_id: str) -> None:
         group, entry = self._group(group_id), self._entry(account_id)
@@ -235,20 +175,20 @@ class LdapTarget:
             self._take_out(group.dn, entry.dn)
 
     def _take_out(self, group_dn: str, member: str) -> None:
-        out = ("member", DELETE, [member])
+        out: Step = ("member", DELETE, [member])
         with suppress(Missing):
             try:
-                self._modify(group_dn, [out], fine=_IS_NOT_IN)
+                self._modify(group_dn, [out], fine=(_IS_NOT_IN,))
             except Rejected as problem:
                 if code_of(problem) != _NEEDS_A_MEMBER:
                     raise
-                self._modify(group_dn, [("member", ADD, [self._options.placeholder]), out], fine=_IS_NOT_IN)
+                self._modify(group_dn, [("member", ADD, [self._options.placeholder]), out], fine=(_IS_NOT_IN,))
 
-    def _modify(self, dn: str, steps: list[tuple[str, str, list[str]]], *, fine: int) -> None:
+    def _modify(self, dn: str, steps: list[Step], *, fine: tuple[int, ...]) -> None:
         try:
             self._wire.modify(dn, steps)
         except Rejected as problem:
-            if code_of(problem) != fine:
+            if code_of(problem) not in fine:
                 raise
 
     def _renamed(self, entry: Entry, relative_name: str, account_id: str) -> Entry:
@@ -262,7 +202,12 @@ class LdapTarget:
             if names.relative_names(entry.dn)[0] != wanted:
                 raise
             return entry
-        return self._present(account_id)
+        renamed = self._present(account_id)
+        for group in self._groups_with(entry.dn):  # a directory with the refint overlay may do the same meanwhile
+            moved: list[Step] = [("member", ADD, [renamed.dn]), ("member", DELETE, [entry.dn])]
+            with suppress(Missing, NotAllowed):
+                self._modify(group.dn, moved, fine=(_IS_IN_ALREADY, _IS_NOT_IN))
+        return renamed
 
     def _groups_with(self, member: str) -> list[Entry]:
         if not self._options.groups_base:
@@ -297,7 +242,10 @@ def _is_active(entry: Entry) -> bool:
 
 
 def _has(entry: Entry, attribute: str, value: str) -> bool:
-    return any(names.same_text(attribute, held, value) for held in entry.values(attribute))
+    held = entry.values(attribute)
+    if not held:  # the directory matched what it does not show under that name: nothing can be concluded
+        raise Rejected(f"{entry.dn} matches by {attribute}, but shows no such attribute", attribute=attribute)
+    return any(names.same_text(attribute, one, value) for one in held)
 
 
 def _account(entry: Entry) -> Account:

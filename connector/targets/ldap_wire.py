@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSocketOpenError
 
-from connector.core.secret import Secret
 from connector.targets.base import AlreadyExists, Missing, NotAllowed, Rejected, TargetError, Unreachable
+from connector.targets.ldap_options import LdapOptions
 
 ADD, DELETE, REPLACE = ldap3.MODIFY_ADD, ldap3.MODIFY_DELETE, ldap3.MODIFY_REPLACE
 SECRETS = frozenset({"userpassword"})
@@ -26,7 +26,7 @@ _TROUBLE = frozenset({1, 3, 4, 9, 11, 51, 52, 80})  # busy, unavailable, other, 
 _NOT_ALLOWED = frozenset({7, 8, 13, 48, 49, 50})
 _AT_FAULT = re.compile(r"attribute '([\w;.-]+)'|^([A-Za-z][\w;.-]*): ")
 _NOT_UNIQUE = ("non-unique", "not unique", "same attribute value")  # the unique overlay of OpenLDAP; 389-ds
-Changes = Sequence[tuple[str, str, Sequence[str]]]
+Step = tuple[str, str, list[str]]  # attribute, operation, values
 Answer = TypeVar("Answer")
 
 
@@ -42,21 +42,7 @@ class Entry:
         return next((values for name, values in self.attributes.items() if name.lower() == wanted), [])
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the directory is and how to sign in. `context` trusts what `ca_file` holds (the system's where it is empty)."""
-
-    url: str
-    start_tls: bool
-    ca_file: str
-    context: ssl.SSLContext
-    bind_dn: str
-    password: Secret
-    connect_timeout: float
-    read_timeout: float
-
-
-class _Tls(ldap3.Tls):  # type: ignore[misc]  # the stubs leave it untyped
+class _Tls(ldap3.Tls):
     """TLS by the standard library's own check of chain and name; ldap3's check knows no IP addresses on newer Pythons."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -75,9 +61,9 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]  # the stubs leave it untyped
 class LdapWire:
     """One directory, one connection: made at the first call, made anew once where the server has gone away."""
 
-    def __init__(self, place: Place) -> None:
-        self.url = place.url
-        self._place = place
+    def __init__(self, options: LdapOptions) -> None:
+        self.url = options.url
+        self._options = options
         self._lock = threading.RLock()
         self._connection: Any = None  # Any: the stubs leave a connection's methods untyped
 
@@ -132,17 +118,17 @@ class LdapWire:
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
         """Add an entry. AlreadyExists where the name or a unique value is taken."""
-        encoded = {name: [value.encode() for value in values] for name, values in attributes.items()}
+        encoded = {name: [_bytes(value) for value in values] for name, values in attributes.items()}
         try:
             self._write(lambda to: to.add(dn, attributes=encoded), f"adding {dn}", _secrets(attributes.items()))
         except Missing as problem:  # what is missing is the entry above
             raise Rejected(f"{problem.detail}: is the base right?") from problem
 
-    def modify(self, dn: str, changes: Changes) -> None:
+    def modify(self, dn: str, changes: Sequence[Step]) -> None:
         """Change an entry, all or nothing. Missing where it is gone."""
         encoded: dict[str, list[tuple[str, list[bytes]]]] = {}
         for name, operation, values in changes:
-            encoded.setdefault(name, []).append((operation, [value.encode() for value in values]))
+            encoded.setdefault(name, []).append((operation, [_bytes(value) for value in values]))
         hidden = _secrets((name, values) for name, _, values in changes)
         self._write(lambda to: to.modify(dn, encoded), f"changing {dn}", hidden)
 
@@ -181,37 +167,37 @@ class LdapWire:
         return self._connection
 
     def _sign_in(self) -> Any:
-        place, parts, tls = self._place, urlsplit(self._place.url), _Tls(self._place.context)
+        options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
         secure = parts.scheme == "ldaps"
         server = ldap3.Server(  # a new one each time: it remembers a refused connection for seconds
-            parts.hostname,
+            parts.hostname or "",
             port=parts.port or (636 if secure else 389),
             use_ssl=secure,
             tls=tls,
             get_info=ldap3.NONE,
-            connect_timeout=place.connect_timeout,
+            connect_timeout=options.connect_timeout,
             allowed_referral_hosts=[],
         )
         connection: Any = ldap3.Connection(
             server,
-            place.bind_dn,
-            place.password.reveal(),
+            options.bind_dn,
+            options.password.reveal(),
             client_strategy=ldap3.SAFE_SYNC,
             auto_referrals=False,
             check_names=False,
             auto_range=False,
-            receive_timeout=math.ceil(place.read_timeout),
+            receive_timeout=math.ceil(options.read_timeout),
         )
         try:
             connection.open(read_server_info=False)
-            if place.start_tls and not connection.start_tls(read_server_info=False):
+            if options.start_tls and not connection.start_tls(read_server_info=False):
                 raise LDAPSocketOpenError("the server does not start TLS")
             _, result, _, _ = connection.bind(read_server_info=False)
-            self._must_be_done(result, f"signing in as {place.bind_dn} at {place.url}")
+            self._must_be_done(result, f"signing in as {options.bind_dn} at {options.url}")
         except BaseException as problem:
             _hang_up(connection)
             if tls.refused:
-                trusted = place.ca_file or "the system's CA certificates"
+                trusted = options.ca_file or "the system's CA certificates"
                 said = f"the certificate of {parts.hostname} is not trusted by {trusted} (ca_file): {tls.refused}"
                 raise Unreachable(said) from problem
             raise
@@ -219,10 +205,10 @@ class LdapWire:
 
     def _must_be_done(self, result: Mapping[str, Any], doing: str, hidden: Iterable[str] = ()) -> None:
         if result["result"] != 0:
-            raise _error(result, doing, (*hidden, self._place.password.reveal()))
+            raise _error(result, doing, (*hidden, self._options.password.reveal()))
 
     def _lost(self, problem: Exception) -> Unreachable:
-        said = str(problem).replace(self._place.password.reveal(), "********")[:300]
+        said = str(problem).replace(self._options.password.reveal(), "********")[:300]
         return Unreachable(f"{self.url} gives no answer: {said}")
 
 
@@ -234,7 +220,7 @@ def equals(attribute: str, value: str) -> str:
     """A filter for equality (RFC 4515); each byte of the value is escaped, so that none can mean anything else."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*|\d+(\.\d+)+", attribute):
         raise Rejected(f"{attribute!r} is not the name of an LDAP attribute")
-    escaped = "".join(f"\\{byte:02x}" for byte in value.encode())
+    escaped = "".join(f"\\{byte:02x}" for byte in _bytes(value))
     return f"({attribute}={escaped})"
 
 
@@ -277,6 +263,13 @@ def _entry(found: Mapping[str, Any]) -> Entry:
         except UnicodeDecodeError:
             continue  # binary: a photograph or a certificate, never ours
     return Entry(found["raw_dn"].decode(), attributes)
+
+
+def _bytes(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError as problem:  # half a surrogate pair
+        raise Rejected("a text holds what UTF-8 cannot") from problem
 
 
 def _secrets(attributes: Iterable[tuple[str, Sequence[str]]]) -> list[str]:

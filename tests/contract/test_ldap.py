@@ -1,13 +1,26 @@
 """The LDAP target keeps the contract at a real OpenLDAP, over verified TLS only."""
 
+import os
+import socket
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from connector.core.errors import Misconfigured
-from connector.targets.base import Account, AlreadyExists, Changes, GroupTarget, NotAllowed, Target, Unreachable
+from connector.targets.base import (
+    Account,
+    AlreadyExists,
+    Changes,
+    GroupTarget,
+    NotAllowed,
+    Rejected,
+    Target,
+    Unreachable,
+)
 from connector.targets.compare import differences, is_nothing
 from connector.targets.ldap import LdapTarget
 from connector.targets.registry import open_target
@@ -240,3 +253,69 @@ def test_a_person_is_found_as_a_name(target: Target, slapd: Slapd) -> None:
 
     assert target.find_person("mail", f"{uid.upper()}@example.com") == [person]
     assert target.find_person("mail", "*") == []
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(options: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ldaps://127.0.0.1:{silent.getsockname()[1]}"
+        target = open_target("ldap", "x", {**options, "url": url, "read_timeout": "1"})
+        began = time.monotonic()
+
+        with pytest.raises(Unreachable):
+            target.read(str(uuid.uuid4()))
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_renamed_account_stays_in_its_groups(target: LdapTarget) -> None:
+    account = target.create(bot())
+    group = target.create_group(uuid.uuid4().hex, first_member=account.id)
+    new = f"bot-{uuid.uuid4().hex}, with a comma"
+
+    renamed = target.update(account.id, Changes(rename="uid=" + new.replace(",", "\\,")))
+
+    assert renamed.attributes["uid"] == new
+    assert target.memberships(account.id, [group.id]) == {group.id}
+
+
+def test_an_attribute_under_another_of_its_names_is_refused_and_not_taken_for_absent(target: LdapTarget) -> None:
+    account = target.create(bot())
+
+    with pytest.raises(Rejected):
+        target.find("userid", str(account.attributes["uid"]))
+
+
+@pytest.mark.parametrize("name", ["", "uid", "uid=", "uid=a,ou=elsewhere", "=a"])
+def test_an_address_that_is_not_one_relative_name_is_rejected(target: LdapTarget, name: str) -> None:
+    with pytest.raises(Rejected):
+        target.create(Account(name=name, attributes=bot().attributes))
+
+
+@pytest.mark.parametrize("wrong", ["password", "ca_file"])
+def test_a_refused_connection_leaves_no_socket_open(
+    options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    if wrong == "password":
+        monkeypatch.setenv("LDAP_PASSWORD", "a-very-wrong-password")
+    else:
+        options |= {"ca_file": str(make_pki(tmp_path / "other").ca_file)}
+    target = open_target("ldap", "x", options)
+    before = len(os.listdir("/proc/self/fd"))
+
+    for _ in range(3):
+        with pytest.raises((NotAllowed, Unreachable)):
+            target.check()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_threads_may_share_a_target(target: LdapTarget) -> None:
+    accounts = [target.create(bot()) for _ in range(8)]
+
+    def look(account: Account) -> list[str]:
+        return [found.id for _ in range(10) for found in target.find("uid", str(account.attributes["uid"]))]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(look, accounts))
+
+    assert seen == [[account.id] * 10 for account in accounts]
