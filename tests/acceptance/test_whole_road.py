@@ -105,9 +105,12 @@ def test_an_agent_is_created_provisioned_signed_in_and_killed_everywhere(
 
     dn = f"uid={agent_name},ou=agents,{slapd.base_dn}"
     entry = wait_for(lambda: slapd.entry(dn))
-    assert entry["agentId"] == [agent.id]
-    assert entry["manager"] == [owner_dn]
-    wait_for(lambda: dn in (slapd.entry(f"cn={group_name},ou=groups,{slapd.base_dn}") or {}).get("member", []))
+    assert entry.attributes["agentId"] == [agent.id]
+    assert entry.attributes["manager"] == [owner_dn]
+    group_dn = f"cn={group_name},ou=groups,{slapd.base_dn}"
+    group = wait_for(lambda: slapd.entry(group_dn))
+    wait_for(lambda: dn in slapd.entry(group_dn).attributes["member"])  # type: ignore[union-attr]
+    assert group.dn == group_dn
     assert wait_for(lambda: user_at(scim2_server, agent_name))["externalId"] == agent.id
     wait_for(lambda: user_at(canaille, agent_name))
     slapd.set_password(dn, "an agent's own password")
