@@ -17,8 +17,8 @@ EXCUSED: dict[tuple[str | None, str], str] = {
     ("Group", "Attribute 'members' was not added"): "it expects an answer without members.display, which we fill in",
     ("Group", "Attribute 'members' was not replaced"): "it expects an answer without members.display, which we fill in",
 }
-# The tester writes random UUIDs into every text, date, id and certificate, and different ones under the two names of one
-# attribute: the edge refuses those, and rightly so. test_crud.py covers these attributes.
+# The tester writes random UUIDs into every text, date, id and certificate, and other ones under an attribute's second name:
+# the edge refuses those, and rightly so. test_crud.py covers these attributes.
 NOT_FILLED = {"owners", "sponsor", "parent", "x509Certificates"}
 NOT_FILLED |= {"lifecycleState", "validFrom", "validUntil", "nextReview"}
 
