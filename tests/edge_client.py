@@ -52,8 +52,8 @@ class EdgeClient:
         assert answer.status_code == 200, answer.get_data(as_text=True)
         return [one["id"] for one in answer.get_json()["Resources"]]
 
-    def person(self, name: str, **attributes: Any) -> str:
-        return self.make("Users", userName=name, **attributes)["id"]
+    def person(self, user_name: str, /, **attributes: Any) -> str:
+        return self.make("Users", userName=user_name, **attributes)["id"]
 
     def agent(self, name: str, **attributes: Any) -> str:
         return self.make("Agents", agentUserName=name, **attributes)["id"]

@@ -90,7 +90,9 @@ def documents(unit: Unit, records: list[Record]) -> dict[str, dict[str, Any]]:
 def _with_owners(document: dict[str, Any], held: list[Ownership], holders: dict[str, Record]) -> dict[str, Any]:
     listed = []
     for one in held:
-        holder = holders[one.holder_id]
+        holder = holders.get(one.holder_id)
+        if holder is None:
+            continue  # deleted by another transaction since the ownerships were read
         entry: dict[str, Any] = {"value": holder.id, "display": display(holder), "type": TYPE_OF[holder.kind]}
         if one.role == "sponsor":
             document.setdefault(GOVERNANCE, {})["sponsor"] = entry

@@ -145,7 +145,7 @@ def _continue(checkpoint: Checkpoint | None) -> Tree:
 
 def _check_event(domain: Domain, event: EventRow, findings: list[Finding]) -> None:
     body = event.body.encode()
-    if not hmac.compare_digest(hmac.digest(domain.mac_key, body, "sha256").hex(), event.mac):
+    if not hmac.compare_digest(hmac.digest(domain.mac_key, body, "sha256").hex().encode(), event.mac.encode()):
         findings.append(Finding(event.id, "was edited or inserted: its authentication code does not fit"))
         return
     told = orjson.loads(body)

@@ -57,9 +57,10 @@ def amend(
 
 def delete(unit: Unit, record: Record) -> None:
     members = groups.clear(unit.tx, record.id)
-    resources.remove(unit, record)
-    unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members))
+    owned = resources.remove(unit, record)
+    unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members), agents=owned or None)
     _look_at_agents(unit, members)
+    unit.look(owned, priority=work.UPDATE)
 
 
 def members(unit: Unit, group_id: str) -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from connector.core.clock import Clock, to_text, utc_now
-from connector.core.errors import Misconfigured, Unavailable
+from connector.core.errors import Invalid, Misconfigured, Unavailable
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
 
@@ -52,6 +52,7 @@ class Database:
         self.clock = clock
         self._new_id = new_id
         self.engine = _engine(self.url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -74,6 +75,8 @@ class Database:
             with self.engine.connect() as connection:
                 if writing:
                     connection.execution_options(sqlite_immediate=True)  # PostgreSQL does not look at it
+                elif not self.sqlite:  # every statement is to see the same state, as on SQLite
+                    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
                     yield Transaction(connection, self.clock(), self._new_id)
         except sa.exc.OperationalError as problem:
@@ -81,6 +84,9 @@ class Database:
             if unavailable is None:
                 raise
             raise unavailable from problem
+        except sa.exc.DataError as problem:  # PostgreSQL keeps no U+0000 in a text
+            detail = "a value holds something that the database cannot keep, such as the character U+0000"
+            raise Invalid(detail) from problem
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""

@@ -35,12 +35,13 @@ _RELATIONS: dict[tuple[str, ...], tuple[sa.ColumnElement[str], sa.ColumnElement[
     ("members", "value"): (t.member.c.group_id, t.member.c.member_id),
     ("groups", "value"): (t.member.c.member_id, t.member.c.group_id),
     ("owners", "value"): (t.ownership.c.agent_id, t.ownership.c.holder_id),
+    ("sponsor", "value"): (t.ownership.c.agent_id, t.ownership.c.holder_id),
 }
 
 
 def _is_indexed(attribute: Attribute) -> bool:
     path = attribute.path
-    return path in _COLUMNS or path in _NAMES or path in _RELATIONS or path in {("externalId",), ("active",)}
+    return path in _COLUMNS or path in _NAMES or path[-2:] in _RELATIONS or path in {("externalId",), ("active",)}
 
 
 def _indexed(attribute: Attribute, value: object, client_id: str) -> Condition:
@@ -58,10 +59,10 @@ def _indexed(attribute: Attribute, value: object, client_id: str) -> Condition:
         return t.resource.c.id.in_(
             held.where(t.external_id.c.kind == t.resource.c.kind, t.external_id.c.value == value)
         )
-    ours, theirs = _RELATIONS[path]
+    ours, theirs = _RELATIONS[path[-2:]]
     related = sa.select(ours).where(ours == t.resource.c.id)
-    if path[0] == "owners":
-        related = related.where(t.ownership.c.role == "owner")
+    if theirs is t.ownership.c.holder_id:
+        related = related.where(t.ownership.c.role == ("owner" if path[0] == "owners" else "sponsor"))
     return ~sa.exists(related) if value is None else sa.exists(related.where(theirs == value))
 
 

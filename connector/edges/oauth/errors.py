@@ -31,6 +31,8 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     elif isinstance(error, errors.ConnectorError):
         status, code = next((status, code) for kind, status, code in _CODES if isinstance(error, kind))
         detail = error.detail
+        if isinstance(error, errors.Denied) and error.field != "scope":
+            code = "unauthorized_client"  # known, and not allowed to have a token now
     else:
         status, detail = error.code or 500, error.description or error.name
         code = "server_error" if status >= 500 else "invalid_request"

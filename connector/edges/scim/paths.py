@@ -68,6 +68,8 @@ def _tokens(text: str, error: str) -> _Tokens:
             raise ScimError(error, f"cannot read {text[at : at + 20]!r}: a text needs double quotes at both ends")
         listed.append(found[0].strip())
         at = found.end()
+    if listed.count("(") > _MAX_TERMS:
+        raise ScimError(error, f"more than {_MAX_TERMS} brackets")
     return _Tokens(listed, error=error)
 
 
@@ -159,6 +161,8 @@ def _term(table: Table, tokens: _Tokens) -> Filter:
             if sub is None:
                 raise ScimError("invalidFilter", f"{path.attribute.name} has no attribute {rest[1:]!r}")
             listed.append(Equals(_resolve(path.urn, path.attribute, sub), _equals(sub, tokens)))
+        if path.attribute.name in _SEARCHABLE:  # rows with one searchable attribute: the bracket adds nothing to the dot
+            return And(tuple(listed))
         return Element(_resolve(path.urn, path.attribute, None), tuple(listed))
     sub = path.sub
     if sub is None and path.attribute.sub:
@@ -203,10 +207,12 @@ def _literal(attribute: Attribute, token: str, error: str) -> Any:
     wanted = _PYTHON[attribute.type]
     if value is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
         raise ScimError(error, f"{attribute.name} is a {attribute.type}; it cannot equal {token}", field=attribute.name)
+    if isinstance(value, str) and "\0" in value:
+        raise ScimError(error, f"{attribute.name} cannot hold the character U+0000", field=attribute.name)
     if attribute.type == "dateTime" and value is not None:
         try:
             return to_text(from_text(value))
-        except ValueError as problem:
+        except (ValueError, OverflowError) as problem:
             raise ScimError(error, f"{attribute.name}: {token} is not a date and time with a zone") from problem
     return value
 
@@ -223,7 +229,24 @@ _PYTHON: Mapping[str, Any] = {
 }
 
 
+# Computed, and not part of the stored document: what of them can be searched by.
+_SEARCHABLE: Mapping[str, frozenset[str]] = {
+    "members": frozenset({"value"}),
+    "groups": frozenset({"value"}),
+    "owners": frozenset({"value"}),
+    "sponsor": frozenset({"value"}),
+    "meta": frozenset({"created", "lastModified"}),
+    "schemas": frozenset(),
+}
+
+
 def _resolve(urn: str | None, attribute: Attribute, sub: Attribute | None) -> Resolved:
+    able = _SEARCHABLE.get(attribute.name)
+    if able is not None and (sub.name if sub else "") not in able:
+        named = f"{attribute.name}.{sub.name}" if sub else attribute.name
+        known = " or ".join(f"{attribute.name}.{name}" for name in sorted(able))
+        detail = f"{named} cannot be searched by" + (f"; use {known}" if known else "")
+        raise ScimError("invalidFilter", detail, field=attribute.name)
     path = ((urn,) if urn else ()) + (attribute.name,) + ((sub.name,) if sub else ())
     leaf = sub or attribute
     return Resolved(path, leaf.type, leaf.case_exact, multi=attribute.multi)

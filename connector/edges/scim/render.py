@@ -17,6 +17,7 @@ _LIST = (
     b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],'
     b'"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[%b]}'
 )
+_HANDLE = "agentUserName"
 _ALWAYS = frozenset({"id", "schemas"})
 
 
@@ -91,15 +92,18 @@ class Renderer:
             sponsor.pop("type", None)
         if parent := document.get("parent"):
             parent["$ref"] = f"{self.root}/Agents/{parent['value']}"
-        if dialect != "wzdk":
-            document["name"] = document["agentUserName"]
         urns = [table.urn] + [urn for urn, _ in table.extensions.values() if document.get(urn)]
         answer: dict[str, Any] = {"schemas": urns, "id": record.id}
         if record.external_id is not None:
             answer["externalId"] = record.external_id
-        answer |= {name: value for name, value in document.items() if name not in HIDDEN[dialect]}
+        answer |= {name: value for name, value in document.items() if name not in HIDDEN[dialect] or name == _HANDLE}
         answer |= {**computed, "meta": self._meta(table, record)}
-        return orjson.dumps(self._cut(answer, chosen) if chosen else answer)
+        answer = self._cut(answer, chosen) if chosen else answer
+        if dialect != "wzdk" and _HANDLE in answer:  # after the cut: attributes=name chooses it under either of its names
+            answer["name"] = answer[_HANDLE]
+        if _HANDLE in HIDDEN[dialect]:
+            answer.pop(_HANDLE, None)
+        return orjson.dumps(answer)
 
     def groups(self, memberships: list[tuple[str, str]]) -> dict[str, Any]:
         """The computed `groups` of a user or agent."""

@@ -14,7 +14,7 @@ from connector.edges.scim.errors import ScimError
 from connector.edges.scim.patch import Patch, member_ids
 from connector.edges.scim.paths import parse_filter
 from connector.edges.scim.render import Renderer, Selection
-from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.schema import HIDDEN, TABLES, Table
 from connector.edges.scim.validate import Body, check_required, read_resource
 
 DEFAULT_PAGE = 100
@@ -83,6 +83,10 @@ class ScimService:
                 read.document["active"] = (
                     before.active
                 )  # what PUT leaves out is cleared, except active (RFC 7644 3.5.1)
+            if table.kind == "agent":  # nor what the client's dialect does not show it
+                held = orjson.loads(before.document)
+                unseen = {name: held[name] for name in HIDDEN[caller.dialect] if name in held}
+                read.document.update({**unseen, **read.document})
             changes = []
             if table.kind == "group":
                 ids = _members(table, read)

@@ -76,6 +76,8 @@ def _complex(attribute: Attribute, value: Any, where: str, strict: bool) -> dict
 
 def _text(value: Any, where: str, strict: bool) -> str:
     if isinstance(value, str):
+        if "\0" in value:  # PostgreSQL could neither keep nor search a document that holds it
+            raise ScimError("invalidValue", f"{where} must not hold the character U+0000", field=where)
         return value
     raise ScimError("invalidValue", f"{where} takes a string, not {_kind(value)}", field=where)
 
