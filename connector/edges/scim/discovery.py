@@ -61,7 +61,11 @@ class Discovery:
             "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
         }
         if dialect != "wzdk":  # an attribute of the abbey draft, which clients that validate RFC 7643 section 5 refuse
-            config["agentExtension"] = {"supported": True, "agentsSupported": True, "agenticApplicationsSupported": False}
+            config["agentExtension"] = {
+                "supported": True,
+                "agentsSupported": True,
+                "agenticApplicationsSupported": False,
+            }
         return config
 
 

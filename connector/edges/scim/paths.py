@@ -161,7 +161,9 @@ def _term(table: Table, tokens: _Tokens) -> Filter:
             if sub is None:
                 raise ScimError("invalidFilter", f"{path.attribute.name} has no attribute {rest[1:]!r}")
             listed.append(Equals(_resolve(path.urn, path.attribute, sub), _equals(sub, tokens)))
-        if path.attribute.name in _SEARCHABLE:  # rows with one searchable attribute: the bracket adds nothing to the dot
+        if (
+            path.attribute.name in _SEARCHABLE
+        ):  # rows with one searchable attribute: the bracket adds nothing to the dot
             return And(tuple(listed))
         return Element(_resolve(path.urn, path.attribute, None), tuple(listed))
     sub = path.sub

@@ -99,7 +99,9 @@ class Renderer:
         answer |= {name: value for name, value in document.items() if name not in HIDDEN[dialect] or name == _HANDLE}
         answer |= {**computed, "meta": self._meta(table, record)}
         answer = self._cut(answer, chosen) if chosen else answer
-        if dialect != "wzdk" and _HANDLE in answer:  # after the cut: attributes=name chooses it under either of its names
+        if (
+            dialect != "wzdk" and _HANDLE in answer
+        ):  # after the cut: attributes=name chooses it under either of its names
             answer["name"] = answer[_HANDLE]
         if _HANDLE in HIDDEN[dialect]:
             answer.pop(_HANDLE, None)

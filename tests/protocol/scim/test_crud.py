@@ -21,7 +21,11 @@ def test_an_agent_is_created_read_listed_and_deleted(client, events):
     owner = client.person("ada", displayName="Ada L.")
     answer = client.post("Agents", agentUserName="Bot-1", displayName="Bot", externalId="x1", owners=[{"value": owner}])
     made = answer.get_json()
-    assert answer.headers["Location"] == made["meta"]["location"] == f"https://connector.example/scim/v2/Agents/{made['id']}"
+    assert (
+        answer.headers["Location"]
+        == made["meta"]["location"]
+        == f"https://connector.example/scim/v2/Agents/{made['id']}"
+    )
     assert answer.headers["ETag"] == made["meta"]["version"] == 'W/"1"'
     assert made["active"] is True
     assert made["owners"] == [
@@ -91,7 +95,9 @@ def test_patch_keeps_one_primary(client):
 def test_patch_is_atomic(client):
     id = client.agent("bot", displayName="Old")
     first = {"op": "replace", "path": "displayName", "value": "New"}
-    problem(client.patch("Agents", id, first, {"op": "replace", "path": "active", "value": "perhaps"}), 400, "invalidValue")
+    problem(
+        client.patch("Agents", id, first, {"op": "replace", "path": "active", "value": "perhaps"}), 400, "invalidValue"
+    )
     answer = client.get(f"/Agents/{id}").get_json()
     assert (answer["displayName"], answer["meta"]["version"]) == ("Old", 'W/"1"')
 
@@ -99,7 +105,9 @@ def test_patch_is_atomic(client):
 def test_patch_of_a_group_is_atomic_over_its_members(client):
     group = client.group("ops", client.person("ada"))
     add = {"op": "add", "path": "members", "value": [{"value": "usr-none"}]}
-    problem(client.patch("Groups", group, {"op": "remove", "path": "members"}, add), 400, "invalidValue", "members.value")
+    problem(
+        client.patch("Groups", group, {"op": "remove", "path": "members"}, add), 400, "invalidValue", "members.value"
+    )
     assert len(client.get(f"/Groups/{group}").get_json()["members"]) == 1
 
 
@@ -246,7 +254,9 @@ def test_an_external_id_belongs_to_its_client(client, new_client):
 
 
 def test_an_owner_must_exist(client):
-    problem(client.post("Agents", agentUserName="bot", owners=[{"value": "usr-none"}]), 400, "invalidValue", "owners.value")
+    problem(
+        client.post("Agents", agentUserName="bot", owners=[{"value": "usr-none"}]), 400, "invalidValue", "owners.value"
+    )
     agent = client.agent("bot")
     problem(client.post("Agents", agentUserName="b2", owners=[{"value": agent}]), 400, "invalidValue", "owners.value")
 
@@ -313,7 +323,9 @@ def test_bodies_that_are_too_large_or_of_another_type_are_refused(client):
     problem(client.http.post("/scim/v2/Users", data="a=b", headers=bearer, content_type="text/plain"), 415)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"{}", b'{"schemas":["x"]}', b'{"schemas":[1]}', b"[" * 90000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"x"', b"\xff", b"{}", b'{"schemas":["x"]}', b'{"schemas":[1]}', b"[" * 90000]
+)
 def test_malformed_bodies_are_refused(client, body):
     bearer = {"Authorization": f"Bearer {client.bearer}"}
     for method, path in (("POST", "/scim/v2/Users"), ("PATCH", f"/scim/v2/Users/{client.person(f'p{len(body)}')}")):
@@ -456,7 +468,9 @@ def test_entras_shapes_are_understood(new_client):
     microsoft = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
     body = {"schemas": [GROUP, microsoft], "displayName": "g", "members": [], "meta": {"resourceType": "Group"}}
     group = entra.send("POST", "/Groups", body).get_json()["id"]
-    entra.patch("Groups", group, {"op": "Add", "path": "members", "value": [{"$ref": None, "value": ada}, {"value": boss}]})
+    entra.patch(
+        "Groups", group, {"op": "Add", "path": "members", "value": [{"$ref": None, "value": ada}, {"value": boss}]}
+    )
     entra.patch("Groups", group, {"op": "Remove", "path": "members", "value": [{"$ref": None, "value": ada}]})
     assert members(entra, group) == [boss]
 
@@ -525,7 +539,9 @@ def test_suspending_and_retiring_follow_the_lifecycle(client, events):
     assert client.patch("Agents", id, {"op": "replace", "value": {"active": True}}).get_json()["active"] is True
     state = {"op": "replace", "path": f"{GOVERNANCE}:lifecycleState", "value": "retired"}
     assert client.patch("Agents", id, state).get_json()["active"] is False
-    problem(client.patch("Agents", id, {"op": "replace", "value": {"active": True}}), 400, "invalidValue", "lifecycleState")
+    problem(
+        client.patch("Agents", id, {"op": "replace", "value": {"active": True}}), 400, "invalidValue", "lifecycleState"
+    )
     assert [one for one in events() if one in ("agent:suspended", "agent:resumed")] == [
         "agent:suspended",
         "agent:resumed",
