@@ -79,7 +79,10 @@ class Side:
             return [self.request("POST", "/Users", user(name)) for name in self.fresh]
         if work in ("get", "filter"):
             self.picked = [self.users[number * 7919 % len(self.users)] for number in range(count)]
-            paths = {"get": lambda one: f"/Users/{one[0]}", "filter": lambda one: "/Users?filter=" + quote(f'userName eq "{one[1]}"')}
+            paths = {
+                "get": lambda one: f"/Users/{one[0]}",
+                "filter": lambda one: "/Users?filter=" + quote(f'userName eq "{one[1]}"'),
+            }
             return [self.request("GET", paths[work](one)) for one in self.picked]
         if work == "list":
             return [self.request("GET", f"/Users?startIndex={max(1, len(self.users) - 100)}&count=100")] * count
@@ -94,9 +97,14 @@ class Side:
         change = {"op": "replace", "path": "displayName", "value": "Changed"}
         schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]
         if work == "patch":
-            return [self.request("PATCH", f"/Users/{id}", {"schemas": schemas, "Operations": [change]}) for id, _ in made]
+            return [
+                self.request("PATCH", f"/Users/{id}", {"schemas": schemas, "Operations": [change]}) for id, _ in made
+            ]
         operations = [[{**add, "value": [{"value": id}]}] for id, _ in made]
-        return [self.request("PATCH", f"/Groups/{self.group}", {"schemas": schemas, "Operations": one}) for one in operations]
+        return [
+            self.request("PATCH", f"/Groups/{self.group}", {"schemas": schemas, "Operations": one})
+            for one in operations
+        ]
 
     def run(self, work: str) -> None:
         requests = self.requests(work, self.options.requests)
@@ -152,13 +160,20 @@ def main() -> None:
         finally:
             for server in started:
                 server.process.stop()
-    print(f"{'workload':10} {'server':13} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>8} {'errors':>6} {'to peer':>7}")
+    print(
+        f"{'workload':10} {'server':13} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>8} {'errors':>6} {'to peer':>7}"
+    )
     for work in WORKLOADS:
         for side in sides:
             row = {key: statistics.median(one[key] for one in side.rows[work]) for key in side.rows[work][0]}
             other = statistics.median(one["cpu"] for one in sides[1].rows[work])
-            print(f"{work:10} {side.server.name:13} {row['rate']:8.1f} {row['p50']:8.1f} {row['p99']:8.1f} {row['cpu']:8.2f} {row['errors']:6.0f} {row['cpu'] / other if other else 0:7.2f}")
-    print(f"{time.monotonic() - begun:.0f} s in all; users loaded: " + ", ".join(f"{one.server.name} {len(one.users)}" for one in sides))
+            ratio = row["cpu"] / other if other else 0
+            figures = f"{row['rate']:8.1f} {row['p50']:8.1f} {row['p99']:8.1f} {row['cpu']:8.2f} {row['errors']:6.0f} {ratio:7.2f}"
+            print(f"{work:10} {side.server.name:13} {figures}")
+    print(
+        f"{time.monotonic() - begun:.0f} s in all; users loaded: "
+        + ", ".join(f"{one.server.name} {len(one.users)}" for one in sides)
+    )
 
 
 if __name__ == "__main__":

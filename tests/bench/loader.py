@@ -61,7 +61,11 @@ def send(job: Job) -> Result:
     waiting = iter(range(len(job.requests)))
     replies: list[Reply] = []
     cpu, start = time.process_time(), time.perf_counter()
-    busy = {id(line): line for line in (_Line() for _ in range(job.connections)) if _next(job, line, waiting, selector, start)}
+    busy = {
+        id(line): line
+        for line in (_Line() for _ in range(job.connections))
+        if _next(job, line, waiting, selector, start)
+    }
     while busy:
         events = selector.select(_SILENCE)
         if not events:
