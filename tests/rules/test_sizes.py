@@ -1,0 +1,11 @@
+"""No file grows beyond what a person reads in one go."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_file_has_more_than_400_lines() -> None:
+    files = [*(ROOT / "connector").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    sizes = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files}
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
