@@ -60,3 +60,14 @@ class EdgeClient:
 
     def group(self, name: str, *member_ids: str) -> str:
         return self.make("Groups", displayName=name, members=[{"value": id} for id in member_ids])["id"]
+
+
+GOVERNANCE = "urn:agentidp:params:scim:schemas:extension:governance:1.0:Agent"
+
+
+def problem(answer, status, scim_type=None, naming=""):
+    body = answer.get_json()
+    assert (answer.status_code, body["status"], body.get("scimType")) == (status, str(status), scim_type), body
+    assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+    assert answer.mimetype == "application/scim+json"
+    assert naming in body["detail"]
