@@ -10,6 +10,7 @@ from typing import Any
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
 from connector.targets.base import Target
+from connector.targets.ldap import LdapOptions, LdapTarget
 from connector.targets.memory import MemoryOptions, MemoryTarget
 from connector.targets.options import read_options
 from connector.targets.scim import ScimOptions, ScimTarget
@@ -25,6 +26,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "memory": Kind(MemoryOptions, lambda name, options, _: MemoryTarget(name, options)),
+    "ldap": Kind(LdapOptions, LdapTarget),
     "scim": Kind(ScimOptions, ScimTarget),
 }
 
