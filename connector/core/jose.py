@@ -40,7 +40,10 @@ class Signer:
 
     def public_set(self) -> dict[str, Any]:
         """The JWK Set (RFC 7517) that others verify our tokens with."""
-        keys = [{**key.as_dict(private=False), "use": "sig", "alg": _TOKEN_ALGORITHM, "kid": id} for id, key in self._public.items()]
+        keys = [
+            {**key.as_dict(private=False), "use": "sig", "alg": _TOKEN_ALGORITHM, "kid": id}
+            for id, key in self._public.items()
+        ]
         return {"keys": keys}
 
 
@@ -49,7 +52,7 @@ def unverified_header(token: str) -> dict[str, Any]:
     try:
         if len(token) > _MAX_TOKEN or token.count(".") != 2:
             raise ValueError
-        encoded = token.split(".")[0]
+        encoded = token.split(".", maxsplit=1)[0]
         header = orjson.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
         if not isinstance(header, dict):
             raise ValueError
@@ -84,7 +87,9 @@ def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:
         else:
             found = jwk.import_key({name: value for name, value in key.items() if name not in _PRIVATE_PARTS})
     except (JoseError, ValueError, TypeError, KeyError) as problem:
-        raise Invalid(f"{field} is not a public key that we can use: EC P-256 or P-384, RSA or Ed25519 as a JWK", field=field) from problem
+        raise Invalid(
+            f"{field} is not a public key that we can use: EC P-256 or P-384, RSA or Ed25519 as a JWK", field=field
+        ) from problem
     public_part = found.as_dict(private=False)
     if public_part["kty"] == "RSA" and _rsa_bits(public_part) < _MIN_RSA_BITS:
         raise Invalid(f"{field} is an RSA key of fewer than {_MIN_RSA_BITS} bits", field=field)
@@ -93,7 +98,9 @@ def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:
     return found
 
 
-_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # a caller may hand over its private JWK by mistake: not kept
+_PRIVATE_PARTS = frozenset(
+    {"d", "p", "q", "dp", "dq", "qi", "oth"}
+)  # a caller may hand over its private JWK by mistake: not kept
 
 
 def _rsa_bits(public: dict[str, Any]) -> int:
@@ -104,7 +111,7 @@ def _rsa_bits(public: dict[str, Any]) -> int:
 def _from_pem(pem: bytes) -> jwk.Key:
     for kind in ("EC", "RSA", "OKP"):
         try:
-            return jwk.import_key(pem, kind)  # type: ignore[arg-type]  # joserfc types the kind as a Literal
+            return jwk.import_key(pem, kind)
         except (JoseError, ValueError, TypeError):
             continue
     raise ValueError("no kind of key fits")

@@ -24,7 +24,9 @@ from connector.core.errors import Misconfigured
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PURPOSES = ("oauth", "saml", "audit")
-_CERTIFICATE_LIFE = datetime.timedelta(days=3650)  # SAML peers pin the key: its certificate's dates say nothing (IIP-MD12)
+_CERTIFICATE_LIFE = datetime.timedelta(
+    days=3650
+)  # SAML peers pin the key: its certificate's dates say nothing (IIP-MD12)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import orjson
@@ -10,12 +11,17 @@ import structlog
 
 from connector.core import ids
 
-_SECRET_NAMES = re.compile(r"secret|password|passwd|token|assertion|authorization|cookie|private|credential_value|bearer", re.I)
-_SECRET_TEXT = re.compile(r"(?i)(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}|ac[bs]_[A-Za-z0-9_-]{20,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|-----BEGIN[^-]*PRIVATE KEY-----.*", re.S)
+_SECRET_NAMES = re.compile(
+    r"secret|password|passwd|token|assertion|authorization|cookie|private|credential_value|bearer", re.I
+)
+_SECRET_TEXT = re.compile(
+    r"(?i)(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}|ac[bs]_[A-Za-z0-9_-]{20,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|-----BEGIN[^-]*PRIVATE KEY-----.*",
+    re.S,
+)
 _BLOT = "********"
 
 
-def redact(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     return {name: _BLOT if _SECRET_NAMES.search(name) else _clean(value) for name, value in event.items()}
 
 
@@ -29,7 +35,7 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _correlate(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _correlate(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if current := ids.correlation_id.get():
         event.setdefault("correlation_id", current)
     return event

@@ -21,7 +21,9 @@ class Tree:
         self.size = size
         self.frontier = list(frontier or [])
         if len(self.frontier) != size.bit_count():
-            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(self.frontier)}")
+            raise ValueError(
+                f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(self.frontier)}"
+            )
 
     def append(self, leaf: bytes) -> None:
         """Add a leaf hash: every complete subtree of the same size as the new one merges with it."""

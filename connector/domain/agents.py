@@ -9,7 +9,8 @@ import orjson
 
 from connector.core.clock import to_text
 from connector.core.errors import Invalid
-from connector.domain import credentials, lifecycle, resources, unit as work
+from connector.domain import credentials, lifecycle, resources
+from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
@@ -89,7 +90,9 @@ def documents(unit: Unit, records: list[Record]) -> dict[str, dict[str, Any]]:
 def _with_owners(document: dict[str, Any], held: list[Ownership], holders: dict[str, Record]) -> dict[str, Any]:
     listed = []
     for one in held:
-        holder = holders[one.holder_id]
+        holder = holders.get(one.holder_id)
+        if holder is None:
+            continue  # deleted by another transaction since the ownerships were read
         entry: dict[str, Any] = {"value": holder.id, "display": display(holder), "type": TYPE_OF[holder.kind]}
         if one.role == "sponsor":
             document.setdefault(GOVERNANCE, {})["sponsor"] = entry
@@ -117,7 +120,9 @@ def _draft(
         raise Invalid("validUntil is before validFrom", field="validUntil")
     switched_on = active and not (before and before.active)
     if switched_on and expires is not None and expires <= to_text(unit.tx.moment):
-        raise Invalid(f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil")
+        raise Invalid(
+            f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil"
+        )
     kept["active"] = active
     kept[GOVERNANCE] = {**governance, "lifecycleState": state}
     return Draft(kept, external_id, active=active, expires=expires), ownerships

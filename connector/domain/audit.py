@@ -88,7 +88,12 @@ def verify(domain: Domain, *, anchors: tuple[str, ...] = ()) -> Report:
         for event in audit.sealed(unit.tx):
             _check_event(domain, event, findings)
             if event.leaf != tree.size:
-                findings.append(Finding(event.id, f"stands at place {event.leaf}, where {tree.size} comes next: something is missing or added"))
+                findings.append(
+                    Finding(
+                        event.id,
+                        f"stands at place {event.leaf}, where {tree.size} comes next: something is missing or added",
+                    )
+                )
             tree.append(leaf_hash(event.body.encode()))
             if tree.size in sizes:
                 roots[tree.size] = tree.root()
@@ -96,13 +101,17 @@ def verify(domain: Domain, *, anchors: tuple[str, ...] = ()) -> Report:
             _check_note(domain, checkpoint.note, checkpoint.size, roots, findings)
         for size, root in expected.items():
             if roots.get(size) != root:
-                findings.append(Finding(f"checkpoint kept elsewhere, size {size}", "the log is not the one that it was made from"))
+                findings.append(
+                    Finding(f"checkpoint kept elsewhere, size {size}", "the log is not the one that it was made from")
+                )
         if tree.size != (checkpoints[-1].size if checkpoints else 0):
-            findings.append(Finding("the end of the log", "the last checkpoint does not cover exactly the sealed events"))
-        waiting = 0
-        for waiting, event in enumerate(_unsealed(unit), start=1):
+            findings.append(
+                Finding("the end of the log", "the last checkpoint does not cover exactly the sealed events")
+            )
+        waiting = _unsealed(unit)
+        for event in waiting:
             _check_event(domain, event, findings)
-    return Report(tree.size + waiting, tree.size, len(checkpoints), tuple(findings))
+    return Report(tree.size + len(waiting), tree.size, len(checkpoints), tuple(findings))
 
 
 def export(domain: Domain, *, after: int = 0, subject_id: str | None = None) -> Iterator[dict[str, Any]]:
@@ -136,7 +145,7 @@ def _continue(checkpoint: Checkpoint | None) -> Tree:
 
 def _check_event(domain: Domain, event: EventRow, findings: list[Finding]) -> None:
     body = event.body.encode()
-    if not hmac.compare_digest(hmac.digest(domain.mac_key, body, "sha256").hex(), event.mac):
+    if not hmac.compare_digest(hmac.digest(domain.mac_key, body, "sha256").hex().encode(), event.mac.encode()):
         findings.append(Finding(event.id, "was edited or inserted: its authentication code does not fit"))
         return
     told = orjson.loads(body)
@@ -151,7 +160,9 @@ def _check_note(domain: Domain, note: str, size: int, roots: dict[int, bytes], f
     if parsed is None:
         return
     if parsed[0] != size or roots.get(size) != parsed[1]:
-        findings.append(Finding(where, "the events do not give its root: something was edited, deleted, inserted or moved"))
+        findings.append(
+            Finding(where, "the events do not give its root: something was edited, deleted, inserted or moved")
+        )
     if not any(_signed_by(key.private, note) for key in domain.keys.all("audit")):
         findings.append(Finding(where, "its signature is not ours"))
 

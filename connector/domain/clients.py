@@ -26,7 +26,10 @@ def create(unit: Unit, name: str, scopes: frozenset[str], *, profile: str = "def
     unknown = sorted(scopes - SCOPES.keys())
     if unknown or not scopes:
         known = ", ".join(SCOPES)
-        raise Invalid(f"scope {unknown[0]!r} is not known; there are {known}" if unknown else f"name a scope: {known}", field="scope")
+        raise Invalid(
+            f"scope {unknown[0]!r} is not known; there are {known}" if unknown else f"name a scope: {known}",
+            field="scope",
+        )
     if profile not in PROFILES:
         raise Invalid(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}", field="profile")
     if dialect not in DIALECTS:
@@ -35,7 +38,9 @@ def create(unit: Unit, name: str, scopes: frozenset[str], *, profile: str = "def
         raise Conflict(f"there is a client named {name!r} already", field="name")
     made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now)
     clients.insert(unit.tx, made)
-    unit.record(Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect)
+    unit.record(
+        Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect
+    )
     return made
 
 
@@ -62,6 +67,14 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
     return None
 
 
+def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
+    """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
+    agent = resources.by_id(unit.tx, "agent", id)
+    if agent is None or not credentials.secret_matches(unit, id, secret):
+        return None
+    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+
+
 def caller_of_bearer(unit: Unit, token: str) -> Caller | None:
     """The caller whose static bearer this is."""
     holder = credentials.bearer_holder(unit, token)
@@ -70,5 +83,3 @@ def caller_of_bearer(unit: Unit, token: str) -> Caller | None:
 
 def _caller(client: Client) -> Caller:
     return Caller("client", client.id, client.name, client.scopes, profile=client.profile, dialect=client.dialect)
-
-

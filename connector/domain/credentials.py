@@ -52,7 +52,13 @@ def issue(unit: Unit, holder_kind: str, holder_id: str, kind: str, *, not_after:
 
 
 def register_key(
-    unit: Unit, holder_kind: str, holder_id: str, jwk: dict[str, Any], *, origin: str = "registered", not_after: str | None = None
+    unit: Unit,
+    holder_kind: str,
+    holder_id: str,
+    jwk: dict[str, Any],
+    *,
+    origin: str = "registered",
+    not_after: str | None = None,
 ) -> str:
     """Keep a public key that the holder signs client assertions with; its id. A private part, if any, is dropped."""
     key = jose.import_public(jwk, field="publicKey")
@@ -69,7 +75,12 @@ def register_key(
     )
     credentials.insert(unit.tx, made)
     unit.record(
-        Action.CREDENTIAL_REGISTERED, holder_kind, holder_id, credential=made.id, thumbprint=made.thumbprint, notAfter=not_after
+        Action.CREDENTIAL_REGISTERED,
+        holder_kind,
+        holder_id,
+        credential=made.id,
+        thumbprint=made.thumbprint,
+        notAfter=not_after,
     )
     return made.id
 
@@ -98,7 +109,9 @@ def replace_certificates(unit: Unit, agent_id: str, values: list[str]) -> None:
 def secret_matches(unit: Unit, holder_id: str, secret: str) -> bool:
     """Whether this is a live client secret of that holder."""
     given = fingerprint(secret)
-    return any(hmac.compare_digest(given, c.secret_hash or "") for c in credentials.usable(unit.tx, holder_id, "client_secret"))
+    return any(
+        hmac.compare_digest(given, c.secret_hash or "") for c in credentials.usable(unit.tx, holder_id, "client_secret")
+    )
 
 
 def public_keys(unit: Unit, holder_id: str) -> list[dict[str, Any]]:

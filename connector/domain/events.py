@@ -28,6 +28,7 @@ class Action(StrEnum):
     SIGN_ON_REFUSED = "sign-on:refused"
     SESSION_ENDED = "session:ended"
     APP_TOLD = "app:told"
+    APP_NOT_TOLD = "app:not-told"
     TARGET_ADDED = "target:added"
     TARGET_REMOVED = "target:removed"
     ACCOUNT_CREATED = "account:created"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.core.errors import Invalid
-from connector.domain import resources, unit as work
+from connector.domain import resources
+from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
@@ -41,7 +42,13 @@ def amend(
     if after is before:
         return before
     unit.record(
-        Action.GROUP_CHANGED, "group", before.id, name=after.name, changed=changed, joined=_listed(joined), left=_listed(left)
+        Action.GROUP_CHANGED,
+        "group",
+        before.id,
+        name=after.name,
+        changed=changed,
+        joined=_listed(joined),
+        left=_listed(left),
     )
     renamed = after.name != before.name
     _look_at_agents(unit, groups.member_ids(unit.tx, before.id) | left if renamed else joined | left)
@@ -50,9 +57,10 @@ def amend(
 
 def delete(unit: Unit, record: Record) -> None:
     members = groups.clear(unit.tx, record.id)
-    resources.remove(unit, record)
-    unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members))
+    owned = resources.remove(unit, record)
+    unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members), agents=owned or None)
     _look_at_agents(unit, members)
+    unit.look(owned, priority=work.UPDATE)
 
 
 def members(unit: Unit, group_id: str) -> list[tuple[str, str, str]]:

@@ -33,11 +33,13 @@ def move(before: tuple[bool, str] | None, active: bool | None, state: str | None
         return before
     wanted = state if state_changed and state is not None else ("active" if active else "suspended")
     if wanted not in MOVES[old_state]:
-        raise Invalid(f"an agent that is {old_state} cannot become {wanted}", field=_FIELD)
+        raise Invalid(f"{_FIELD}: an agent that is {old_state} cannot become {wanted}", field=_FIELD)
     return _consistent(wanted, bool(active) if active_changed else wanted == "active")
 
 
 def _consistent(state: str, active: bool) -> tuple[bool, str]:
     if active != (state == "active"):
-        raise Invalid(f"active is {str(active).lower()} but {_FIELD} is {state}: they contradict each other", field="active")
+        raise Invalid(
+            f"active is {str(active).lower()} but {_FIELD} is {state}: they contradict each other", field="active"
+        )
     return active, state

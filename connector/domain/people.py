@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from connector.domain import resources, unit as work
+from connector.domain import resources
+from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
@@ -28,8 +29,7 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
 
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on."""
-    agents = owners.agents_of(unit.tx, record.id)
-    resources.remove(unit, record)
+    agents = resources.remove(unit, record)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
     unit.look(agents, priority=work.UPDATE)
 

@@ -10,7 +10,7 @@ from connector.core.errors import Conflict, Invalid, NotFound, Stale
 from connector.core.query import Filter
 from connector.domain.schema import NAME_OF, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import groups, resources
+from connector.storage import groups, owners, resources
 from connector.storage.resources import Record
 
 __all__ = ["Draft", "Record", "create", "fetch", "memberships", "names", "remove", "save", "search"]
@@ -104,10 +104,16 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
     return after, changed
 
 
-def remove(unit: Unit, record: Record) -> None:
-    """Delete it; its name and externalId are free again. Groups that it was in count up their version."""
-    resources.touch(unit.tx, [group_id for group_id, _ in groups.memberships(unit.tx, [record.id]).get(record.id, [])])
+def remove(unit: Unit, record: Record) -> list[str]:
+    """Delete it; its name and externalId are free again. The ids of the agents that it answered for.
+
+    Groups that it was in, and those agents, count up their version: what they show has changed.
+    """
+    agents = owners.agents_of(unit.tx, record.id)
+    joined = [group_id for group_id, _ in groups.memberships(unit.tx, [record.id]).get(record.id, [])]
+    resources.touch(unit.tx, sorted([*joined, *agents]))
     resources.delete(unit.tx, record.id)
+    return agents
 
 
 def _name(kind: str, draft: Draft) -> str:

@@ -42,7 +42,12 @@ _CHECKPOINT = [_c[name] for name in Checkpoint.__dataclass_fields__]
 def add(tx: Transaction, event: EventRow) -> None:
     tx.execute(
         sa.insert(t.audit_event).values(
-            id=event.id, time=event.time, action=event.action, subject_id=event.subject_id, body=event.body, mac=event.mac
+            id=event.id,
+            time=event.time,
+            action=event.action,
+            subject_id=event.subject_id,
+            body=event.body,
+            mac=event.mac,
         )
     )
 

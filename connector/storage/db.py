@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from connector.core.clock import Clock, to_text, utc_now
-from connector.core.errors import Misconfigured, Unavailable
+from connector.core.errors import Invalid, Misconfigured, Unavailable
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
 
@@ -40,7 +40,7 @@ class Transaction:
     def sqlite(self) -> bool:
         return self.connection.dialect.name == "sqlite"
 
-    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, parameters)
 
 
@@ -52,6 +52,7 @@ class Database:
         self.clock = clock
         self._new_id = new_id
         self.engine = _engine(self.url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -72,18 +73,25 @@ class Database:
     def _begin(self, *, writing: bool) -> Iterator[Transaction]:
         try:
             with self.engine.connect() as connection:
-                if connection.dialect.name == "sqlite":
-                    connection = connection.execution_options(sqlite_immediate=writing)
+                if writing:
+                    connection.execution_options(sqlite_immediate=True)  # PostgreSQL does not look at it
+                elif not self.sqlite:  # every statement is to see the same state, as on SQLite
+                    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
                     yield Transaction(connection, self.clock(), self._new_id)
         except sa.exc.OperationalError as problem:
-            raise _unavailable(problem) or problem
+            unavailable = _unavailable(problem)
+            if unavailable is None:
+                raise
+            raise unavailable from problem
+        except sa.exc.DataError as problem:  # PostgreSQL keeps no U+0000 in a text
+            detail = "a value holds something that the database cannot keep, such as the character U+0000"
+            raise Invalid(detail) from problem
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
         with self.engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection = connection.execution_options(sqlite_immediate=True)
+            connection.execution_options(sqlite_immediate=True)
             with connection.begin():
                 if connection.dialect.name == "postgresql":
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('agent-idp-connector'))"))
@@ -135,9 +143,17 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "mmap_size=268435456"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "mmap_size=268435456",
+    ):
         connection.execute(f"PRAGMA {pragma}")
-    connection.create_function("fold", 1, lambda text: None if text is None else comparison_key(str(text)), deterministic=True)
+    connection.create_function(
+        "fold", 1, lambda text: None if text is None else comparison_key(str(text)), deterministic=True
+    )
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -48,7 +48,9 @@ def look(
     wanted_at = sorted(destinations)
     rows = [
         {"resource_id": id, "destination": destination}
-        for id in sorted(set(resource_ids))  # everybody locks rows in the same order, or two transactions could deadlock
+        for id in sorted(
+            set(resource_ids)
+        )  # everybody locks rows in the same order, or two transactions could deadlock
         for destination in wanted_at
     ]
     fresh = {"wanted": 1, "done": 0, "priority": priority, "attempts": 0, "due": tx.now, "changed": tx.now}
@@ -56,7 +58,9 @@ def look(
     for start in range(0, len(rows), 500):
         part = [{**row, **fresh, "correlation_id": correlation_id} for row in rows[start : start + 500]]
         statement = insert.values(part)
-        urgent = sa.case((sa.and_(_open, _o.priority < statement.excluded.priority), _o.priority), else_=statement.excluded.priority)
+        urgent = sa.case(
+            (sa.and_(_open, _o.priority < statement.excluded.priority), _o.priority), else_=statement.excluded.priority
+        )
         changed = {
             "wanted": _o.wanted + 1,
             "priority": urgent,
@@ -109,7 +113,14 @@ def renew(tx: Transaction, claim: Claim, *, seconds: float) -> bool:
 
 def finish(tx: Transaction, claim: Claim, *, problem: str | None = None) -> bool:
     """Done, or given up with a problem until something changes; False where the lease was lost: nothing is recorded then."""
-    released = {"done": claim.wanted, "attempts": 0, "problem": problem, "lease": None, "lease_until": None, "changed": tx.now}
+    released = {
+        "done": claim.wanted,
+        "attempts": 0,
+        "problem": problem,
+        "lease": None,
+        "lease_until": None,
+        "changed": tx.now,
+    }
     held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(released)
     return tx.execute(held).rowcount == 1
 
@@ -121,7 +132,11 @@ def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str) -> bool:
     if tx.execute(held).rowcount == 1:
         return True
     # It has changed in the meantime: the change asked for a look now, which a wait of ours must not put off.
-    freed = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(lease=None, lease_until=None, problem=problem)
+    freed = (
+        sa.update(t.outbox)
+        .where(*_pair(claim), _o.lease == claim.lease)
+        .values(lease=None, lease_until=None, problem=problem)
+    )
     return tx.execute(freed).rowcount == 1
 
 

@@ -73,7 +73,9 @@ def search(
 
 
 def ids_of_kind(tx: Transaction, kind: str) -> list[str]:
-    return list(tx.execute(sa.select(t.resource.c.id).where(t.resource.c.kind == kind).order_by(t.resource.c.id)).scalars())
+    return list(
+        tx.execute(sa.select(t.resource.c.id).where(t.resource.c.kind == kind).order_by(t.resource.c.id)).scalars()
+    )
 
 
 def name_holder(tx: Transaction, kind: str, name: str) -> str | None:
@@ -85,7 +87,9 @@ def name_holder(tx: Transaction, kind: str, name: str) -> str | None:
 def insert(tx: Transaction, record: Record) -> None:
     """Conflict where another took the name in the meantime."""
     with _unique_name(record):
-        tx.execute(sa.insert(t.resource).values(**_values(record), id=record.id, kind=record.kind, created=record.created))
+        tx.execute(
+            sa.insert(t.resource).values(**_values(record), id=record.id, kind=record.kind, created=record.created)
+        )
 
 
 def update(tx: Transaction, record: Record) -> None:
@@ -135,7 +139,9 @@ def _values(record: Record) -> Mapping[str, object]:
 
 def external_id_holder(tx: Transaction, client_id: str, kind: str, value: str) -> str | None:
     e = t.external_id.c
-    return tx.execute(sa.select(e.resource_id).where(e.client_id == client_id, e.kind == kind, e.value == value)).scalar()
+    return tx.execute(
+        sa.select(e.resource_id).where(e.client_id == client_id, e.kind == kind, e.value == value)
+    ).scalar()
 
 
 def set_external_id(tx: Transaction, client_id: str, kind: str, resource_id: str, value: str | None) -> None:

@@ -76,10 +76,26 @@ def end_sessions(tx: Transaction, agent_id: str) -> list[str]:
     return sorted(set(tx.execute(ended).scalars()))
 
 
+def live_at(tx: Transaction, entity_id: str, session_indexes: list[str]) -> list[Session]:
+    """Those of the sessions that are open at that application."""
+    live = [_s.entity_id == entity_id, _s.session_index.in_(session_indexes), _s.ended.is_(None), _s.expires > tx.now]
+    return [Session(**row._asdict()) for row in tx.execute(sa.select(*_SESSION).where(*live))]
+
+
+def end_known(tx: Transaction, session_indexes: list[str]) -> None:
+    """End sessions of whose end the application knows."""
+    ended = sa.update(t.saml_session).where(_s.session_index.in_(session_indexes))
+    tx.execute(ended.values(ended=tx.now, told=tx.now))
+
+
 def to_tell(tx: Transaction, agent_id: str, entity_id: str) -> list[Session]:
     """Sessions there that have ended and of which the application does not know yet."""
     query = sa.select(*_SESSION).where(
-        _s.agent_id == agent_id, _s.entity_id == entity_id, _s.ended.is_not(None), _s.told.is_(None), _s.expires > tx.now
+        _s.agent_id == agent_id,
+        _s.entity_id == entity_id,
+        _s.ended.is_not(None),
+        _s.told.is_(None),
+        _s.expires > tx.now,
     )
     return [Session(**row._asdict()) for row in tx.execute(query)]
 

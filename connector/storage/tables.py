@@ -32,7 +32,9 @@ resource = sa.Table(
     sa.Column("kind", Text, nullable=False),  # agent | person | group
     sa.Column("name", Text, nullable=False),  # agentUserName, userName, displayName of a group
     sa.Column("name_key", Text, nullable=False),  # the name as it is compared (RFC 7643 section 2.1: NFC, case folded)
-    sa.Column("document", Text, nullable=False),  # canonical JSON of everything but id, externalId, meta and computed attributes
+    sa.Column(
+        "document", Text, nullable=False
+    ),  # canonical JSON of everything but id, externalId, meta and computed attributes
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     _moment("created"),
@@ -150,7 +152,9 @@ target = sa.Table(
 link = sa.Table(  # a record of ours and its counterpart at one target
     "link",
     metadata,
-    sa.Column("resource_id", Text, primary_key=True),  # no foreign key: a link outlives its agent until the account is dealt with
+    sa.Column(
+        "resource_id", Text, primary_key=True
+    ),  # no foreign key: a link outlives its agent until the account is dealt with
     sa.Column("target", Text, sa.ForeignKey("target.name", ondelete="CASCADE"), primary_key=True),
     sa.Column("remote_id", Text, nullable=False),
     sa.Column("applied", Text, nullable=False),  # JSON of what was last written: account, groups
@@ -166,7 +170,9 @@ outbox = sa.Table(  # "this resource at that destination must be looked at"; one
     sa.Column("destination", Text, primary_key=True),  # target:NAME | app:ENTITY_ID
     sa.Column("wanted", sa.BigInteger, nullable=False),  # counts the changes
     sa.Column("done", sa.BigInteger, nullable=False),  # the count that was last carried out
-    sa.Column("priority", sa.Integer, nullable=False),  # 0 deprovision < 1 disable < 2 membership < 3 update < 4 create < 5 back-fill
+    sa.Column(
+        "priority", sa.Integer, nullable=False
+    ),  # 0 deprovision < 1 disable < 2 membership < 3 update < 4 create < 5 back-fill
     sa.Column("attempts", sa.Integer, nullable=False),
     _moment("due"),
     sa.Column("lease", Text, nullable=True),
@@ -220,7 +226,9 @@ audit_event = sa.Table(
     _moment("time"),
     sa.Column("action", Text, nullable=False),
     sa.Column("subject_id", Text, nullable=False),
-    sa.Column("body", Text, nullable=False),  # canonical JSON (RFC 8785) of the whole event; the columns before it repeat parts of it
+    sa.Column(
+        "body", Text, nullable=False
+    ),  # canonical JSON (RFC 8785) of the whole event; the columns before it repeat parts of it
     sa.Column("mac", Text, nullable=False),  # HMAC of the body: a row that somebody else inserted has none
     sa.Column("leaf", sa.BigInteger, nullable=True, unique=True),  # its place in the Merkle tree, once sealed
     sa.Index("ix_audit_event_subject_id", "subject_id"),

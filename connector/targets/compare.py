@@ -9,9 +9,6 @@ from typing import Any
 
 from connector.targets.base import Account, Changes, Value
 
-# An entry may have more classes than we ask for (RFC 4512 section 2.4): ours must be among them, none is ever taken away.
-_ADD_ONLY = frozenset(("objectclass",))
-
 
 def _as_it_is(account: Account) -> Account:
     return account
@@ -34,9 +31,9 @@ def differences(
     different = {
         name: value
         for name, value in wanted.attributes.items()
-        if name.lower() in plain and not _is_there(name.lower(), plain, there)
+        if name.lower() in plain and not same_value(plain[name.lower()], there.get(name.lower()))
     }
-    gone = [name for name in managed if name.lower() not in asked | _ADD_ONLY and name.lower() in there]
+    gone = [name for name in managed if name.lower() not in asked and name.lower() in there]
     renamed = bool(wanted.name) and normalise(wanted).name != normalise(found).name
     return Changes(set=different, clear=tuple(gone), rename=wanted.name if renamed else None)
 
@@ -48,12 +45,6 @@ def is_nothing(changes: Changes) -> bool:
 def same_value(one: Value | None, other: Value | None) -> bool:
     """Equality of attribute values: a list is a set (RFC 7643 section 2.4, RFC 4512 section 2.2), one value is a list of one."""
     return bool(_comparable(one) == _comparable(other))
-
-
-def _is_there(name: str, wanted: Mapping[str, Value], found: Mapping[str, Value]) -> bool:
-    if name in _ADD_ONLY:
-        return set(_comparable(wanted[name])) <= set(_comparable(found.get(name)))
-    return same_value(wanted[name], found.get(name))
 
 
 def _by_name(attributes: Mapping[str, Value]) -> dict[str, Value]:

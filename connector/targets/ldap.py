@@ -1,304 +1,257 @@
-"""An LDAP directory as a target (RFC 4511), written for OpenLDAP: agents are entries below `accounts_base`.
+"""A directory of RFC 4511, such as OpenLDAP: accounts are entries below one base, groups are groupOfNames below another.
 
-In and out: Account values; the anchor is entryUUID (RFC 4530), the name is the DN, the wanted name only the relative name. An
-account is disabled by the lock of the password policy overlay; a lock that the directory set by itself is not "disabled".
+The anchor is entryUUID (RFC 4530). Disabled means locked for good by the password policy overlay, until it is enabled again.
 """
 
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-import ldap3
-
-from connector.core.clock import Clock
-from connector.core.errors import Misconfigured
-from connector.core.secret import Secret
+from connector.targets import ldap_names as names
 from connector.targets.base import (
     Account,
     AlreadyExists,
     Capability,
     Changes,
+    Group,
     Missing,
     NotAllowed,
     Rejected,
-    Unreachable,
     Value,
 )
-from connector.targets.ldap_groups import LdapGroups
-from connector.targets.ldap_names import (
-    DN_ATTRIBUTES,
-    below,
-    canonical,
-    equals,
-    naming_values,
-    parts_of,
-    relative_part,
-    same_text,
-    texts,
-)
-from connector.targets.ldap_wire import Entry, LdapWire, Modifications, NotThere, Place
-from connector.targets.options import option
+from connector.targets.ldap_options import LdapOptions
+from connector.targets.ldap_wire import ADD, DELETE, REPLACE, SECRETS, Entry, LdapWire, Step, code_of, equals
 
-_LOCK: Final = "pwdAccountLockedTime"
-_LOCKED_FOR_GOOD: Final = "000001010000Z"  # draft-behera-ldap-password-policy section 5.3.3
-_ANCHOR: Final = "entryUUID"
-_READ: Final = ["*", _ANCHOR, _LOCK]
-_NOT_ATTRIBUTES: Final = frozenset((_ANCHOR.lower(), _LOCK.lower(), "userpassword"))
+LOCK = "pwdAccountLockedTime"
+LOCKED_FOR_GOOD = "000001010000Z"
+_READ = ("*", "entryUUID", LOCK)
+_NOT_ATTRIBUTES = frozenset({"entryuuid", LOCK.lower()})
+_NOT_COMPARED = SECRETS | {"objectclass"}
+_IS_IN_ALREADY, _IS_NOT_IN, _NEEDS_A_MEMBER = 20, 16, 65
 
 
-@dataclass(frozen=True)
-class LdapOptions:
-    """Options of an LDAP target."""
+class LdapTarget:
+    """A directory as a target."""
 
-    url: str = option("ldaps://host[:port], or ldap:// together with start_tls")
-    bind_dn: str = option("DN to sign in as")
-    password: Secret = option("reference to its password", is_secret=True)  # noqa: RUF009 (a field)
-    accounts_base: str = option("DN below which the agents' entries stand")
-    start_tls: bool = option("switch an ldap:// connection to TLS before signing in", default=False)
-    ca_file: str = option("file of the CA certificates to trust instead of the system's", default="")
-    accounts_filter: str = option(
-        "which entries below accounts_base are accounts", default="(objectClass=inetOrgPerson)"
-    )
-    groups_base: str = option("DN below which the groups stand (default: no groups)", default="")
-    group_class: str = option(
-        "class of a new group", default="groupOfNames", choices=("groupOfNames", "groupOfUniqueNames")
-    )
-    placeholder: str = option("member that keeps a group from being empty; never reported", default="cn=nobody")
-    people_base: str = option("DN below which people are looked for (default: owners are not looked for)", default="")
-    page_size: int = option("entries asked for at once", default=500)
-    connect_timeout: int = option("seconds to wait for a connection", default=5)
-    read_timeout: int = option("seconds to wait for an answer", default=20)
-
-    def __post_init__(self) -> None:
-        problems = []
-        scheme = urlsplit(self.url).scheme
-        if scheme not in ("ldap", "ldaps") or not urlsplit(self.url).hostname:
-            problems.append("url: write it as ldaps://host or ldap://host")
-        if (scheme == "ldap") != self.start_tls:
-            text = "the password would travel in clear" if scheme == "ldap" else "ldaps is TLS from the start"
-            problems.append(f"start_tls: needed with ldap:// and only there ({text})")
-        for name in ("bind_dn", "accounts_base", "groups_base", "people_base", "placeholder"):
-            try:
-                parts_of(getattr(self, name) or "cn=x")
-            except Rejected as problem:
-                problems.append(f"{name}: {problem.detail}")
-        if not self.password.reveal():
-            problems.append("password: is empty; that would be an anonymous sign-in (RFC 4513 section 5.1.2)")
-        if problems:
-            raise Misconfigured("", problems)
-
-
-class LdapTarget(LdapGroups):
-    """One directory."""
-
-    def __init__(self, name: str, options: LdapOptions, clock: Clock) -> None:
+    def __init__(self, name: str, options: LdapOptions) -> None:
         self.name = name
+        self.capabilities = frozenset({Capability.DISABLE, Capability.DELETE})
+        if options.groups_base:
+            self.capabilities |= {Capability.GROUPS}
+        if options.people_base:
+            self.capabilities |= {Capability.PEOPLE}
         self._options = options
-        place = Place(
-            options.url,
-            options.start_tls,
-            options.ca_file,
-            options.bind_dn,
-            options.password,
-            options.connect_timeout,
-            options.read_timeout,
-        )
-        self._wire = LdapWire(place, page_size=options.page_size)
-        self._groups_base, self._group_class, self._placeholder = (
-            options.groups_base,
-            options.group_class,
-            options.placeholder,
-        )
-        optional = {Capability.GROUPS: options.groups_base, Capability.PEOPLE: options.people_base}
-        present = {capability for capability, base in optional.items() if base}
-        self.capabilities = frozenset({Capability.DISABLE, Capability.DELETE} | present)
+        self._accounts_filter = equals("objectClass", options.account_class)
+        self._wire = LdapWire(options)
+
+    def close(self) -> None:
+        self._wire.close()
 
     def check(self) -> str:
-        bases = [base for base in (self._options.accounts_base, self._groups_base, self._options.people_base) if base]
-        for base in bases:
-            try:
-                self._wire.search(base, "(objectClass=*)", ["1.1"], one=True)
-            except NotThere:
-                raise NotAllowed(f"{base} is not there, or we may not read it") from None
-        return f"LDAP directory at {self._options.url}: read {'; '.join(bases)}"
+        root = self._wire.at("", ("objectClass", "vendorName"))
+        vendor = next(iter(root.values("vendorName")), "LDAP directory") if root else "LDAP directory"
+        if root and "OpenLDAProotDSE" in root.values("objectClass"):
+            vendor = "OpenLDAP"
+        for base in (self._options.groups_base, self._options.people_base):
+            if base and self._wire.at(base) is None:
+                raise Rejected(f"{base} is not there, or may not be read")
+        count = len(self._wire.search(self._options.accounts_base, self._accounts_filter))
+        return f"{vendor} at {self._wire.url}, {count} accounts below {self._options.accounts_base}"
 
     def accounts(self) -> Iterator[Account]:
-        try:
-            for entry in self._wire.walk(self._options.accounts_base, self._options.accounts_filter, _READ):
-                yield _account(entry)
-        except NotThere:
-            raise self._no_base() from None
+        found = self._wire.search(self._options.accounts_base, self._accounts_filter, _READ)
+        return (_account(entry) for entry in found)
 
     def read(self, account_id: str) -> Account | None:
         entry = self._entry(account_id)
-        return None if entry is None else _account(entry)
+        return _account(entry) if entry else None
 
     def find(self, attribute: str, value: str) -> list[Account]:
-        if not value:
+        query = f"(&{self._accounts_filter}{equals(attribute, value)})"
+        found = self._wire.search(self._options.accounts_base, query, (*_READ, attribute))
+        return [_account(entry) for entry in found if _has(entry, attribute, value)]
+
+    def find_person(self, attribute: str, value: str) -> list[str]:
+        if not self._options.people_base:
             return []
-        query = f"(&{self._options.accounts_filter}{equals(attribute, value)})"
-        return [_account(entry) for entry in self._accounts(query) if _holds(entry, attribute, value)]
+        found = self._wire.search(self._options.people_base, equals(attribute, value), (attribute,))
+        hidden = names.canonical(self._options.placeholder)
+        return [one.dn for one in found if _has(one, attribute, value) and names.canonical(one.dn) != hidden]
 
     def normalise(self, account: Account) -> Account:
-        """The DN in full and in one spelling, as are values that are DNs; truth as LDAP writes it."""
-        attributes: dict[str, Value] = {}
-        for name, value in account.attributes.items():
-            written = texts(name, value)
-            if name.lower() in DN_ATTRIBUTES:
-                written = [canonical(one) for one in written]
-            elif name.lower() == "objectclass":
-                written = [one.lower() for one in written]
-            attributes[name] = list(written)
-        full = canonical(below(account.name, self._options.accounts_base)) if account.name else ""
-        return replace(account, name=full, attributes=attributes)
+        """One spelling of names, all values as text. Object classes and passwords are given once and not compared."""
+        attributes: dict[str, Value] = {
+            name: list[object](names.normal_texts(name, value))
+            for name, value in account.attributes.items()
+            if name.lower() not in _NOT_COMPARED
+        }
+        own = next(iter(names.relative_names(account.name)), "")
+        return Account(id=account.id, name=own, active=account.active, attributes=attributes)
 
     def create(self, account: Account) -> Account:
-        if not account.name:
-            raise Rejected('an LDAP account needs a name; does the mapping have "name"?')
-        dn = below(account.name, self._options.accounts_base)
-        values = {name: written for name, value in account.attributes.items() if (written := texts(name, value))}
-        if "objectclass" not in {name.lower() for name in values}:
-            raise Rejected("an entry needs classes; does the mapping have objectClass?", attribute="objectClass")
-        present = {name.lower() for name in values}
-        values |= {name: [value] for name, value in naming_values(dn).items() if name not in present}
-        if not account.active:  # in the same operation: an agent that is off must not have a moment in which it is on
-            values[_LOCK] = [_LOCKED_FOR_GOOD]
+        dn = f"{names.own_name(account.name)},{self._options.accounts_base}"
+        attributes = {name: names.as_texts(name, value) for name, value in account.attributes.items()}
+        if not account.active:
+            attributes[LOCK] = [LOCKED_FOR_GOOD]
         try:
-            self._wire.add(dn, values)
-        except NotThere:
-            raise self._no_base() from None
+            self._wire.add(dn, {name: values for name, values in attributes.items() if values})
         except AlreadyExists as taken:
-            raise AlreadyExists(taken.detail, id=self._holder(dn), attribute=next(iter(naming_values(dn)))) from taken
-        return self._at(dn)
+            there = self._wire.at(dn, ("entryUUID",))
+            raise AlreadyExists(taken.detail, id=_id(there) if there else "", attribute=taken.attribute) from taken
+        made = self._wire.at(dn, _READ)
+        if made is None:
+            raise Missing(f"{dn} was made, but is not there any more")
+        return _account(made)
 
     def update(self, account_id: str, changes: Changes) -> Account:
         entry = self._present(account_id)
-        dn = entry.dn
-        try:
-            if changes.rename is not None:
-                dn = self._rename(entry, changes.rename)
-            modifications = _modifications(entry, dn, changes)
-            if modifications:
-                self._wire.modify(dn, modifications)
-        except NotThere:
-            raise Missing(f"the account {account_id} is gone") from None
-        return self._read_again(account_id)
+        if changes.rename is not None:
+            entry = self._renamed(entry, names.own_name(changes.rename), account_id)
+        wanted = {name: names.as_texts(name, value) for name, value in changes.set.items()}
+        wanted |= {name: [] for name in changes.clear}
+        steps: list[Step] = []
+        for name, values in wanted.items():
+            if name.lower() == "objectclass":  # classes that others gave the entry stay
+                has = {one.lower() for one in entry.values(name)}
+                missing = [one for one in values if one.lower() not in has]
+                steps += [(name, ADD, missing)] if missing else []
+            else:
+                steps.append((name, REPLACE, values))
+        if steps:
+            self._wire.modify(entry.dn, steps)
+        return _account(self._present(account_id))
 
     def set_active(self, account_id: str, active: bool) -> Account:
         entry = self._present(account_id)
-        lock: list[str] = [] if active else [_LOCKED_FOR_GOOD]
-        try:
-            self._wire.modify(entry.dn, {_LOCK: [(ldap3.MODIFY_REPLACE, lock)]})
-        except NotThere:
-            raise Missing(f"the account {account_id} is gone") from None
-        return self._read_again(account_id)
+        if _is_active(entry) != active:  # a lock for too many wrong passwords is not ours to take away
+            self._wire.modify(entry.dn, [(LOCK, REPLACE, [] if active else [LOCKED_FOR_GOOD])])
+        return _account(self._present(account_id))
 
     def delete(self, account_id: str) -> None:
         entry = self._entry(account_id)
         if entry is None:
             return
-        try:
+        for group in self._groups_with(entry.dn):  # else a later account of that name would be a member
+            with suppress(NotAllowed):
+                self._take_out(group.dn, entry.dn)
+        with suppress(Missing):
             self._wire.delete(entry.dn)
-        except NotThere:
-            return
 
-    def find_person(self, attribute: str, value: str) -> list[str]:
-        if not self._options.people_base or not value:
+    def find_group(self, name: str) -> Group | None:
+        query = f"(&(objectClass=groupOfNames){equals('cn', name)})"
+        found = self._wire.search(self._groups_base(), query, ("cn", "entryUUID"))
+        groups = [
+            Group(_id(entry), cn) for entry in found for cn in entry.values("cn") if names.same_text("cn", cn, name)
+        ]
+        if len({group.id for group in groups}) > 1:
+            raise Rejected(f"{len(groups)} groups are named {name!r}: a person must decide")
+        return groups[0] if groups else None
+
+    def create_group(self, name: str, *, first_member: str) -> Group:
+        there = self.find_group(name)
+        if there is not None:
+            raise AlreadyExists(f"there is a group named {name!r} already", id=there.id, attribute="cn")
+        member = self._present(first_member).dn
+        dn = f"{names.relative_name('cn', name)},{self._groups_base()}"
+        self._wire.add(dn, {"objectClass": ["groupOfNames"], "cn": [name], "member": [member]})
+        made = self._wire.at(dn, ("entryUUID",))
+        if made is None:
+            raise Missing(f"{dn} was made, but is not there any more")
+        return Group(_id(made), name)
+
+    def memberships(self, account_id: str, group_ids: Iterable[str]) -> frozenset[str]:
+        asked, entry = frozenset(group_ids), self._entry(account_id)
+        return asked & {_id(group) for group in self._groups_with(entry.dn)} if entry and asked else frozenset()
+
+    def join(self, group_id: str, account_id: str) -> None:
+        group, member = self._group(group_id), self._present(account_id).dn
+        if group is None:
+            raise Missing(f"the group {group_id} is not at the target (any more)")
+        self._modify(group.dn, [("member", ADD, [member])], fine=(_IS_IN_ALREADY,))
+        self._modify(group.dn, [("member", DELETE, [self._options.placeholder])], fine=(_IS_NOT_IN,))
+
+    def leave(self, group_id: str, account_id: str) -> None:
+        group, entry = self._group(group_id), self._entry(account_id)
+        if group is not None and entry is not None:
+            self._take_out(group.dn, entry.dn)
+
+    def _take_out(self, group_dn: str, member: str) -> None:
+        out: Step = ("member", DELETE, [member])
+        with suppress(Missing):
+            try:
+                self._modify(group_dn, [out], fine=(_IS_NOT_IN,))
+            except Rejected as problem:
+                if code_of(problem) != _NEEDS_A_MEMBER:
+                    raise
+                self._modify(group_dn, [("member", ADD, [self._options.placeholder]), out], fine=(_IS_NOT_IN,))
+
+    def _modify(self, dn: str, steps: list[Step], *, fine: tuple[int, ...]) -> None:
+        try:
+            self._wire.modify(dn, steps)
+        except Rejected as problem:
+            if code_of(problem) not in fine:
+                raise
+
+    def _renamed(self, entry: Entry, relative_name: str, account_id: str) -> Entry:
+        wanted = names.relative_names(relative_name)[0]
+        if names.relative_names(entry.dn)[0] == wanted:
+            return entry
+        try:
+            self._wire.rename(entry.dn, relative_name)
+        except Missing:  # sent twice over a broken connection, the second time says so
+            entry = self._present(account_id)
+            if names.relative_names(entry.dn)[0] != wanted:
+                raise
+            return entry
+        renamed = self._present(account_id)
+        for group in self._groups_with(entry.dn):  # a directory with the refint overlay may do the same meanwhile
+            moved: list[Step] = [("member", ADD, [renamed.dn]), ("member", DELETE, [entry.dn])]
+            with suppress(Missing, NotAllowed):
+                self._modify(group.dn, moved, fine=(_IS_IN_ALREADY, _IS_NOT_IN))
+        return renamed
+
+    def _groups_with(self, member: str) -> list[Entry]:
+        if not self._options.groups_base:
             return []
-        try:
-            found = self._wire.search(self._options.people_base, equals(attribute, value), [attribute])
-        except NotThere:
-            raise Unreachable(f"people_base {self._options.people_base} is not there, or we may not read it") from None
-        return [entry.dn for entry in found if _holds(entry, attribute, value)]
+        return self._wire.search(self._options.groups_base, equals("member", member), ("entryUUID",))
 
-    def _rename(self, entry: Entry, name: str) -> str:
-        """Move the entry to the new relative name; its DN now."""
-        wanted = below(name, self._options.accounts_base)
-        if canonical(wanted) == canonical(entry.dn):
-            return entry.dn
-        relative = name if wanted != name else relative_part(name)
-        try:
-            self._wire.rename(entry.dn, relative)
-        except AlreadyExists as taken:
-            raise AlreadyExists(
-                taken.detail, id=self._holder(wanted), attribute=next(iter(naming_values(wanted)))
-            ) from taken
-        return self._present(entry.values[_ANCHOR.lower()][0]).dn
+    def _groups_base(self) -> str:
+        if not self._options.groups_base:
+            raise Rejected(f"the target {self.name} has no groups_base, so it keeps no groups")
+        return self._options.groups_base
 
-    def _accounts(self, query: str) -> list[Entry]:
-        try:
-            return self._wire.search(self._options.accounts_base, query, _READ)
-        except NotThere:
-            raise self._no_base() from None
+    def _group(self, group_id: str) -> Entry | None:
+        return next(iter(self._wire.search(self._groups_base(), equals("entryUUID", group_id))), None)
 
     def _entry(self, account_id: str) -> Entry | None:
-        try:
-            uuid.UUID(account_id)
-        except ValueError:
-            return None
-        return next(iter(self._accounts(equals(_ANCHOR, account_id))), None)
+        found = self._wire.search(self._options.accounts_base, equals("entryUUID", account_id), _READ)
+        return next((entry for entry in found if _id(entry) == account_id), None)
 
     def _present(self, account_id: str) -> Entry:
         entry = self._entry(account_id)
         if entry is None:
-            raise Missing(f"there is no account {account_id} below {self._options.accounts_base}")
+            raise Missing(f"the account {account_id} is not at the target (any more)")
         return entry
 
-    def _account_dn(self, account_id: str) -> str:
-        entry = self._entry(account_id)
-        return "" if entry is None else entry.dn
 
-    def _read_again(self, account_id: str) -> Account:
-        return _account(self._present(account_id))
-
-    def _at(self, dn: str) -> Account:
-        try:
-            return _account(self._wire.search(dn, "(objectClass=*)", _READ, one=True)[0])
-        except (NotThere, IndexError):
-            raise Missing(f"{dn} is gone again, or we may not read it") from None
-
-    def _holder(self, dn: str) -> str:
-        """The anchor of the entry that holds this DN or, below our base, one of its naming values; "" where it is not ours."""
-        queries = [equals(attribute, value) for attribute, value in naming_values(dn).items()]
-        found = self._accounts(f"(&{''.join(queries)})")
-        return next((entry.values[_ANCHOR.lower()][0] for entry in found), "")
-
-    def _no_base(self) -> Unreachable:
-        return Unreachable(f"accounts_base {self._options.accounts_base} is not there, or we may not read it")
+def _id(entry: Entry) -> str:
+    return next(iter(entry.values("entryUUID")), "")
 
 
-def _modifications(entry: Entry, dn: str, changes: Changes) -> Modifications:
-    """One Modify for all changes. Classes are only added; what a rename has set is not set again."""
-    naming = naming_values(dn)
-    made: dict[str, list[tuple[str, list[str]]]] = {}
-    for name, value in changes.set.items():
-        written = texts(name, value)
-        if name.lower() == "objectclass":
-            there = {one.lower() for one in entry.values.get("objectclass", [])}
-            missing = [one for one in written if one.lower() not in there]
-            if missing:
-                made[name] = [(ldap3.MODIFY_ADD, missing)]
-        elif not (len(written) == 1 and same_text(naming.get(name.lower(), ""), written[0])):
-            made[name] = [(ldap3.MODIFY_REPLACE, written)]
-    made |= {name: [(ldap3.MODIFY_REPLACE, [])] for name in changes.clear if name.lower() != "objectclass"}
-    return made
+def _is_active(entry: Entry) -> bool:
+    return LOCKED_FOR_GOOD not in entry.values(LOCK)
+
+
+def _has(entry: Entry, attribute: str, value: str) -> bool:
+    held = entry.values(attribute)
+    if not held:  # the directory matched what it does not show under that name: nothing can be concluded
+        raise Rejected(f"{entry.dn} matches by {attribute}, but shows no such attribute", attribute=attribute)
+    return any(names.same_text(attribute, one, value) for one in held)
 
 
 def _account(entry: Entry) -> Account:
-    values = {name: held for name, held in entry.values.items() if name not in _NOT_ATTRIBUTES and held}
     attributes: dict[str, Value] = {
-        entry.names[name]: held[0] if len(held) == 1 else list(held) for name, held in values.items()
+        name: values[0] if len(values) == 1 else list[object](values)
+        for name, values in entry.attributes.items()
+        if name.lower() not in _NOT_ATTRIBUTES and values
     }
-    locked = entry.values.get(_LOCK.lower(), [])
-    return Account(
-        id=next(iter(entry.values.get(_ANCHOR.lower(), [""]))),
-        name=entry.dn,
-        active=_LOCKED_FOR_GOOD not in locked,
-        attributes=attributes,
-    )
-
-
-def _holds(entry: Entry, attribute: str, value: str) -> bool:
-    return any(same_text(one, value) for one in entry.values.get(attribute.lower(), []))
+    return Account(id=_id(entry), name=entry.dn, active=_is_active(entry), attributes=attributes)

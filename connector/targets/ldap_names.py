@@ -1,131 +1,86 @@
-"""Distinguished names and values of LDAP, for comparing and for filters: pure.
-
-In: names and values as people or servers write them. Out: one spelling of each, or the text of a filter (RFC 4514, RFC 4515).
-"""
+"""Distinguished names and attribute values as directories compare them (RFC 4514, RFC 4517). Pure."""
 
 import re
-from typing import Final
 
-from ldap3.utils.conv import escape_filter_chars
-from ldap3.utils.dn import escape_rdn
+from connector.core.query import comparison_key
+from connector.targets.base import Rejected
 
-from connector.targets.base import Rejected, Value
+# The attributes of the usual schemas whose values are names of entries (RFC 4519, RFC 4524, memberOf).
+_NAMES = frozenset(
+    {"manager", "secretary", "owner", "member", "memberof", "uniquemember"}
+    | {"seealso", "roleoccupant", "documentauthor", "aliasedobjectname"}
+)
+_ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2}|.)", re.DOTALL)
+_TO_ESCAPE = re.compile(r'(^[ #]|[",+;<>=\\]| $)')
 
-_ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)(?:;[A-Za-z0-9-]+)*")  # RFC 4512 section 2.5
-_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 
-# Attributes whose values are distinguished names, in the schemas that directories ship (RFC 4519, RFC 4524, RFC 2798).
-DN_ATTRIBUTES: Final = frozenset(("manager", "owner", "secretary", "seealso", "member", "uniquemember", "roleoccupant"))
+def relative_names(dn: str) -> list[str]:
+    """Each level of a name in the form in which two spellings of one name are equal, the entry's own level first."""
+    return [_level(level) for level in _split(dn, ",")]
 
-Pairs = tuple[tuple[str, str], ...]
-Parts = tuple[Pairs, ...]
+
+def canonical(dn: str) -> str:
+    return ",".join(relative_names(dn))
+
+
+def same_text(attribute: str, one: str, other: str) -> bool:
+    """Whether two values are equal as directories compare them: without case, and names of entries as names."""
+    if attribute.lower() in _NAMES:
+        return canonical(one) == canonical(other)
+    return comparison_key(one) == comparison_key(other)
+
+
+def as_texts(attribute: str, value: object) -> list[str]:
+    """A plain value as LDAP holds it: a list without empty values and doubles. Rejected for what LDAP has no form for."""
+    texts = []
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(one, bool):
+            texts.append("TRUE" if one else "FALSE")
+        elif isinstance(one, str | int):
+            texts.append(str(one))
+        else:
+            raise Rejected(f"{attribute}: a directory holds text, not {type(one).__name__}", attribute=attribute)
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def normal_texts(attribute: str, value: object) -> list[str]:
+    """As `as_texts`, names of entries in one spelling."""
+    texts = as_texts(attribute, value)
+    return sorted({canonical(text) for text in texts}) if attribute.lower() in _NAMES else texts
+
+
+def relative_name(attribute: str, value: str) -> str:
+    """One level of a name (RFC 4514 section 2.4)."""
+    if not value or any(character < " " for character in value):
+        raise Rejected(f"{attribute}: {value!r} cannot be part of a name", attribute=attribute)
+    return f"{attribute}={_escaped(value)}"
+
+
+def own_name(name: str) -> str:
+    """The relative name as it was given. Rejected for anything but exactly one level."""
+    levels = _split(name, ",")
+    if len(levels) != 1 or any(not all(part.partition("=")[::2]) for part in _split(name, "+")):
+        raise Rejected(f"{name!r} is not a relative name such as uid=bot")
+    return name
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Cut at every separator that no backslash escapes, and take white space off that none does (RFC 4514 section 2.4)."""
-    pieces = [""]
-    letters = iter(text)
-    for letter in letters:
-        if letter == "\\":
-            pieces[-1] += letter + next(letters, "")
-        elif letter == separator:
-            pieces.append("")
-        else:
-            pieces[-1] += letter
-    return [_trimmed(piece) for piece in pieces]
+    return re.findall(rf"(?:\\.|[^\\{separator}])+", text, re.DOTALL)
 
 
-def _trimmed(piece: str) -> str:
-    text = piece.strip(" ")
-    kept = len(text) - len(text.rstrip("\\"))
-    return text + " " if kept % 2 and piece.rstrip(" ") != piece else text
-
-
-def _written(name: str) -> list[list[tuple[str, str]]]:
-    """The relative names of a DN as (attribute, raw value) pairs; Rejected where it is no DN. ldap3's own parser refuses
-    what servers send: it wants "#" escaped everywhere."""
+def _level(level: str) -> str:
     parts = []
-    for part in _split(name, ","):
-        pairs = [tuple(_trimmed(half) for half in pair.split("=", 1)) for pair in _split(part, "+")]
-        if not all(len(pair) == 2 and _ATTRIBUTE.fullmatch(pair[0]) and pair[1] for pair in pairs):
-            raise Rejected(f"{name[:200]!r} is not a distinguished name")
-        parts.append([(attribute, unescaped(value)) for attribute, value in pairs])
-    return parts
+    for part in _split(level, "+"):
+        attribute, _, value = part.partition("=")
+        plain = _ESCAPED.sub(lambda found: _unescaped(found[1]), value.strip().encode()).decode(errors="replace")
+        text = " ".join(comparison_key(plain).split())
+        parts.append(f"{attribute.strip().lower()}={_escaped(text)}")
+    return "+".join(sorted(parts))
 
 
-def parts_of(name: str) -> Parts:
-    """The relative names of a DN, each a sorted tuple of (attribute, value), in one spelling; Rejected where it is no DN."""
-    return tuple(
-        tuple(sorted((attribute.lower(), folded(value)) for attribute, value in part)) for part in _written(name)
-    )
+def _unescaped(escaped: bytes) -> bytes:
+    return bytes.fromhex(escaped.decode()) if len(escaped) == 2 else escaped
 
 
-def canonical(name: str) -> str:
-    """The DN in the one spelling that all its spellings share; a text that is no DN, folded."""
-    try:
-        parts = parts_of(name)
-    except Rejected:
-        return folded(name)
-    return ",".join("+".join(f"{attribute}={_escape(value)}" for attribute, value in part) for part in parts)
-
-
-def below(name: str, base: str) -> str:
-    """The name below the base; a name that stands below it already is kept."""
-    parts, under = parts_of(name), parts_of(base)
-    return name if len(parts) > len(under) and parts[-len(under) :] == under else f"{name},{base}"
-
-
-def relative_part(name: str) -> str:
-    """The first relative name of a DN, as written."""
-    return _split(name, ",")[0]
-
-
-def naming_values(name: str) -> dict[str, str]:
-    """Attribute (lower case) to raw value of the first relative name, as written."""
-    return {attribute.lower(): value for attribute, value in _written(name)[0]}
-
-
-def named(attribute: str, value: str) -> str:
-    """A relative name, escaped; Rejected for a value that none can have."""
-    if not value.strip() or any(ord(letter) < 0x20 for letter in value):
-        raise Rejected(f"{value[:80]!r} cannot be a name in the directory", attribute=attribute)
-    return f"{attribute}={escape_rdn(value)}"
-
-
-def equals(attribute: str, value: str) -> str:
-    """An equality filter (RFC 4515): the value is literal, and the attribute is checked to be no more than a name."""
-    if not _ATTRIBUTE.fullmatch(attribute):
-        raise Rejected(f"{attribute[:80]!r} is not an attribute name", attribute=attribute)
-    return f"({attribute}={escape_filter_chars(value)})"
-
-
-def same_text(one: str, other: str) -> bool:
-    """Equality as caseIgnoreMatch sees it (RFC 4517 section 4.2.11)."""
-    return folded(one) == folded(other)
-
-
-def folded(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def unescaped(value: str) -> str:
-    """An escaped value of a DN as plain text; hex pairs are octets of UTF-8 (RFC 4514 section 2.4)."""
-
-    def octet(found: re.Match[bytes]) -> bytes:
-        return bytes.fromhex(found[1].decode()) if len(found[1]) == 2 else found[1]
-
-    return _ESCAPED.sub(octet, value.encode()).decode("utf-8", errors="replace")
-
-
-def texts(attribute: str, value: Value) -> list[str]:
-    """The values as LDAP writes them: lists are several values, truth is TRUE or FALSE (RFC 4517 section 3.3.3)."""
-    found = []
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, dict | list) or one is None:
-            raise Rejected(f"{attribute}: LDAP attributes hold plain values only", attribute=attribute)
-        found.append(("TRUE" if one else "FALSE") if isinstance(one, bool) else str(one))
-    return [text for text in found if text]
-
-
-def _escape(value: str) -> str:
-    return escape_rdn(value) if value else ""
+def _escaped(text: str) -> str:
+    return _TO_ESCAPE.sub(r"\\\1", text)

@@ -1,267 +1,293 @@
-"""The LDAP side of a directory: one verified connection, every result code looked at, and errors as ours.
+"""Operations at one LDAP directory (RFC 4511), and its answers as values or as our errors. Knows LDAP and no accounts.
 
-In: an operation. Out: entries as text, or an error of the TargetError tree. Never in clear, never to a host that the server refers
-us to, never a truncated search taken for a whole one. ldap3 objects stay here: their reprs hold the password.
+TLS always, the certificate always verified, before the password is sent. Referrals are never followed, aliases never dereferenced.
 """
 
-import base64
+import math
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ldap3
-from ldap3.core import exceptions as failures
+from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSocketOpenError
 
-from connector.core.secret import Secret
-from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Unreachable
+from connector.targets.base import AlreadyExists, Missing, NotAllowed, Rejected, TargetError, Unreachable
+from connector.targets.ldap_options import LdapOptions
 
-_PAGED = "1.2.840.113556.1.4.319"
-_MAX_DETAIL: Final = 300
-
-# The client's character set would otherwise come from the terminal: a service started with LANG=C would lose letters.
-ldap3.set_config_parameter("DEFAULT_CLIENT_ENCODING", "utf-8")
-
-T = TypeVar("T")
-Modifications = Mapping[str, list[tuple[str, list[str]]]]
-
-# Result codes (RFC 4511 appendix A). What is not in a row is Rejected: a person or a mapping must change something.
-_NO_SUCH_OBJECT = 32
-_TAKEN: Final = (68,)
-_NOT_ALLOWED: Final = (7, 8, 13, 48, 49, 50, 123)
-_LATER: Final = (1, 2, 3, 4, 10, 11, 51, 52, 80, 85, 91)
+ADD, DELETE, REPLACE = ldap3.MODIFY_ADD, ldap3.MODIFY_DELETE, ldap3.MODIFY_REPLACE
+SECRETS = frozenset({"userpassword"})
+_PAGE = 200
+_PAGING = "1.2.840.113556.1.4.319"
+_TROUBLE = frozenset({1, 3, 4, 9, 11, 51, 52, 80})  # busy, unavailable, other, and limits that cut an answer short
+_NOT_ALLOWED = frozenset({7, 8, 13, 48, 49, 50})
+_AT_FAULT = re.compile(r"attribute '([\w;.-]+)'|^([A-Za-z][\w;.-]*): ")
+_NOT_UNIQUE = ("non-unique", "not unique", "same attribute value")  # the unique overlay of OpenLDAP; 389-ds
+Step = tuple[str, str, list[str]]  # attribute, operation, values
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: its DN, and its values as text by attribute name in lower case; `names` has their spelling."""
+    """An entry as it was read: values that are text, by attribute name. Binary values and passwords are left out."""
 
     dn: str
-    values: Mapping[str, list[str]]
-    names: Mapping[str, str]
+    attributes: Mapping[str, list[str]]
+
+    def values(self, attribute: str) -> list[str]:
+        wanted = attribute.lower()
+        return next((values for name, values in self.attributes.items() if name.lower() == wanted), [])
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the directory is and how we sign in."""
+class _Tls(ldap3.Tls):
+    """TLS by the standard library's own check of chain and name; ldap3's check knows no IP addresses on newer Pythons."""
 
-    url: str
-    start_tls: bool
-    ca_file: str
-    bind_dn: str
-    password: Secret
-    connect_timeout: int
-    read_timeout: int
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = context
+        self.refused = ""
 
-
-class NotThere(Exception):
-    """noSuchObject from the directory itself."""
-
-
-class Refused(Exception):
-    """A result code that the caller asked to see."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
+        try:
+            connection.socket = self._context.wrap_socket(connection.socket, server_hostname=connection.server.host)
+        except ssl.SSLCertVerificationError as problem:
+            self.refused = problem.verify_message
+            raise
 
 
 class LdapWire:
-    """Calls to one directory, one at a time over one connection; a walk over many pages gets a connection of its own."""
+    """One directory, one connection: made at the first call, made anew once where the server has gone away."""
 
-    def __init__(self, place: Place, *, page_size: int) -> None:
-        self._place = place
-        self._page_size = page_size
-        self._lock = threading.Lock()
-        self._connection: Any = None
+    def __init__(self, options: LdapOptions) -> None:
+        self.url = options.url
+        self._options = options
+        self._lock = threading.RLock()
+        self._connection: Any = None  # Any: the stubs leave a connection's methods untyped
 
-    def add(self, dn: str, attributes: Mapping[str, list[str]]) -> None:
-        self._change(lambda connection: connection.add(dn, attributes=dict(attributes)))
+    def __del__(self) -> None:
+        self.close()
 
-    def modify(self, dn: str, changes: Modifications, *, expect: tuple[int, ...] = ()) -> None:
-        """Refused for a result code in `expect`."""
-        self._change(lambda connection: connection.modify(dn, dict(changes)), expect)
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                _hang_up(connection)
+
+    def search(
+        self, base: str, filter: str, attributes: Iterable[str] = ("1.1",), *, only_base: bool = False
+    ) -> list[Entry]:
+        """Every match below base (or base itself alone). Whatever is not a complete answer raises."""
+        wanted, scope = list(attributes), ldap3.BASE if only_base else ldap3.SUBTREE
+
+        def walk(connection: Any) -> list[Entry]:
+            found: list[Entry] = []
+            cookie: bytes | None = None
+            while True:
+                _, result, response, _ = connection.search(
+                    base,
+                    filter,
+                    scope,
+                    dereference_aliases=ldap3.DEREF_NEVER,
+                    attributes=wanted,
+                    paged_size=None if only_base else _PAGE,
+                    paged_cookie=cookie,
+                )
+                if result["result"] == 32:
+                    raise _NoBase(f"{base} is not there, or may not be read: the search in it says nothing")
+                self._must_be_done(result, f"the search below {base}")
+                if any(one["type"] == "searchResRef" for one in response or []):
+                    raise Rejected(f"a part of {base} is on another server; referrals are not followed")
+                found += [_entry(one) for one in response or [] if one["type"] == "searchResEntry"]
+                control = (result.get("controls") or {}).get(_PAGING)
+                cookie = control["value"]["cookie"] if control else None
+                if not cookie:
+                    return found
+
+        return self._run(walk)
+
+    def at(self, dn: str, attributes: Iterable[str] = ("1.1",)) -> Entry | None:
+        """The entry of that name; None where the directory says that there is none."""
+        try:
+            found = self.search(dn, "(objectClass=*)", attributes, only_base=True)
+        except _NoBase:
+            return None
+        return found[0] if found else None
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
+        """Add an entry. AlreadyExists where the name or a unique value is taken."""
+        encoded = {name: [_bytes(value) for value in values] for name, values in attributes.items()}
+        try:
+            self._write(lambda to: to.add(dn, attributes=encoded), f"adding {dn}", _secrets(attributes.items()))
+        except Missing as problem:  # what is missing is the entry above
+            raise Rejected(f"{problem.detail}: is the base right?") from problem
+
+    def modify(self, dn: str, changes: Sequence[Step]) -> None:
+        """Change an entry, all or nothing. Missing where it is gone."""
+        encoded: dict[str, list[tuple[str, list[bytes]]]] = {}
+        for name, operation, values in changes:
+            encoded.setdefault(name, []).append((operation, [_bytes(value) for value in values]))
+        hidden = _secrets((name, values) for name, _, values in changes)
+        self._write(lambda to: to.modify(dn, encoded), f"changing {dn}", hidden)
 
     def rename(self, dn: str, relative_name: str) -> None:
-        self._change(lambda connection: connection.modify_dn(dn, relative_name, delete_old_dn=True))
+        self._write(lambda to: to.modify_dn(dn, relative_name, delete_old_dn=True), f"renaming {dn}")
 
     def delete(self, dn: str) -> None:
-        self._change(lambda connection: connection.delete(dn))
+        self._write(lambda to: to.delete(dn), f"deleting {dn}")
 
-    def search(self, base: str, query: str, attributes: list[str], *, one: bool = False) -> list[Entry]:
-        """All matching entries below the base, or the base itself; Unreachable where they are not all to be had."""
+    def _write(self, operation: Callable[[Any], Any], doing: str, hidden: Iterable[str] = ()) -> None:
+        def once(connection: Any) -> None:
+            _, result, _, _ = operation(connection)
+            self._must_be_done(result, doing, hidden)
 
-        def read(connection: Any) -> list[Entry]:
-            return list(self._pages(connection, base, query, attributes, one=one))
+        self._run(once)
 
-        return self._with_connection(read)
+    def _run(self, work: Callable[[Any], Answer]) -> Answer:
+        """Do it, and once more over a new connection where the held one turns out to be dead. Every write may be repeated."""
+        with self._lock:
+            held = self._connection is not None
+            try:
+                return work(self._connected())
+            except (LDAPException, OSError) as problem:
+                self.close()
+                if not held or _is_timeout(problem):
+                    raise self._lost(problem) from problem
+            try:
+                return work(self._connected())
+            except (LDAPException, OSError) as problem:
+                self.close()
+                raise self._lost(problem) from problem
 
-    def walk(self, base: str, query: str, attributes: list[str]) -> Iterator[Entry]:
-        """The same, page by page. Servers allow one paged search for a connection, and others may call meanwhile."""
-        connection = self._open()
-        try:
-            with self._failures():
-                yield from self._pages(connection, base, query, attributes, one=False)
-        finally:
-            _close(connection)
+    def _connected(self) -> Any:
+        if self._connection is None:
+            self._connection = self._sign_in()
+        return self._connection
 
-    def _pages(self, connection: Any, base: str, query: str, attributes: list[str], *, one: bool) -> Iterator[Entry]:
-        cookie: Any = None
-        while True:
-            _, result, response, _request = connection.search(
-                base,
-                query,
-                search_scope=ldap3.BASE if one else ldap3.SUBTREE,
-                dereference_aliases=ldap3.DEREF_NEVER,
-                attributes=attributes,
-                paged_size=None if one else self._page_size,
-                paged_cookie=cookie,
-            )
-            self._raise_for(result)
-            yield from (_entry(found) for found in response or () if found["type"] == "searchResEntry")
-            control = (result.get("controls") or {}).get(_PAGED)
-            cookie = control["value"]["cookie"] if control else None
-            if not cookie:
-                return
-
-    def _change(self, call: Callable[[Any], Any], expect: tuple[int, ...] = ()) -> None:
-        def run(connection: Any) -> None:
-            _, result, _response, _request = call(connection)
-            if result["result"] in expect:
-                raise Refused(result["result"])
-            self._raise_for(result)
-
-        self._with_connection(run)
-
-    def _with_connection(self, call: Callable[[Any], T]) -> T:
-        """Run one operation. Where the server had closed the connection, once more over a new one: each is safe to repeat."""
-        with self._lock, self._failures():
-            for is_last in (self._connection is None, True):
-                if self._connection is None:
-                    self._connection = self._open()
-                try:
-                    return call(self._connection)
-                except failures.LDAPCommunicationError as problem:
-                    _close(self._connection)
-                    self._connection = None
-                    if is_last or "timed out" in str(problem):
-                        raise
-            raise AssertionError("the last attempt returns or raises")
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """ldap3's exceptions as ours. Their texts may hold values, so only what is known to be harmless is passed on."""
-        try:
-            yield
-        except failures.LDAPCommunicationError as problem:
-            raise Unreachable(f"{self._place.url} {_what_failed(problem)}") from None
-        except failures.LDAPInvalidDnError:
-            raise Rejected("the name is not a distinguished name") from None
-        except failures.LDAPInvalidFilterError:
-            raise Rejected("the filter is not an LDAP filter (RFC 4515)") from None
-        except failures.LDAPExceptionError as problem:
-            raise Rejected(f"the request cannot be sent: {type(problem).__name__}") from None
-
-    def _open(self) -> Any:
-        place = self._place
-        parts = urlsplit(place.url)
-        tls = ldap3.Tls(
-            validate=ssl.CERT_REQUIRED,
-            version=ssl.PROTOCOL_TLS_CLIENT,
-            ca_certs_file=place.ca_file or None,
-            sni=parts.hostname,
-        )
-        # A new Server for every attempt: ldap3 remembers a refused connection and refuses by itself for seconds.
-        server = ldap3.Server(
+    def _sign_in(self) -> Any:
+        options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
+        secure = parts.scheme == "ldaps"
+        server = ldap3.Server(  # a new one each time: it remembers a refused connection for seconds
             parts.hostname or "",
-            port=parts.port or (636 if parts.scheme == "ldaps" else 389),
-            use_ssl=parts.scheme == "ldaps",
+            port=parts.port or (636 if secure else 389),
+            use_ssl=secure,
             tls=tls,
             get_info=ldap3.NONE,
-            connect_timeout=place.connect_timeout,
+            connect_timeout=options.connect_timeout,
             allowed_referral_hosts=[],
         )
         connection: Any = ldap3.Connection(
             server,
-            user=place.bind_dn,
-            password=place.password.reveal(),
+            options.bind_dn,
+            options.password.reveal(),
             client_strategy=ldap3.SAFE_SYNC,
             auto_referrals=False,
             check_names=False,
-            receive_timeout=place.read_timeout,
+            auto_range=False,
+            receive_timeout=math.ceil(options.read_timeout),
         )
         try:
             connection.open(read_server_info=False)
-            if place.start_tls and not connection.start_tls(read_server_info=False):
-                raise Unreachable(f"{place.url} does not offer StartTLS")
-            _, result, _response, _request = connection.bind(read_server_info=False)
-        except (failures.LDAPExceptionError, OSError) as problem:
-            _close(connection)
-            raise Unreachable(self._no_connection(problem)) from None
-        if result["result"] != 0:
-            _close(connection)
-            self._raise_for(result)
+            if options.start_tls and not connection.start_tls(read_server_info=False):
+                raise LDAPSocketOpenError("the server does not start TLS")
+            _, result, _, _ = connection.bind(read_server_info=False)
+            self._must_be_done(result, f"signing in as {options.bind_dn} at {options.url}")
+        except BaseException as problem:
+            _hang_up(connection)
+            if tls.refused:
+                trusted = options.ca_file or "the system's CA certificates"
+                said = f"the certificate of {parts.hostname} is not trusted by {trusted} (ca_file): {tls.refused}"
+                raise Unreachable(said) from problem
+            raise
         return connection
 
-    def _no_connection(self, problem: Exception) -> str:
-        """Why there is no connection, in words of ours; a certificate that is not trusted names the option to look at."""
-        text = str(problem)
-        if "CERTIFICATE_VERIFY_FAILED" in text or isinstance(problem, failures.LDAPCertificateError):
-            trusted = (
-                f"ca_file {self._place.ca_file}" if self._place.ca_file else "the system's CA certificates (no ca_file)"
-            )
-            return f"{self._place.url}: its certificate is not trusted by {trusted}, or is for another host name"
-        return f"{self._place.url} {_what_failed(problem)}"
+    def _must_be_done(self, result: Mapping[str, Any], doing: str, hidden: Iterable[str] = ()) -> None:
+        if result["result"] != 0:
+            raise _error(result, doing, (*hidden, self._options.password.reveal()))
 
-    def _raise_for(self, result: Mapping[str, Any]) -> None:
-        code = result["result"]
-        if code == 0:
-            return
-        if code == _NO_SUCH_OBJECT:
-            raise NotThere
-        raise self._error(code, str(result.get("description", "")), str(result.get("message") or ""))
+    def _lost(self, problem: Exception) -> Unreachable:
+        said = str(problem).replace(self._options.password.reveal(), "********")[:300]
+        return Unreachable(f"{self.url} gives no answer: {said}")
 
-    def _error(self, code: int, description: str, message: str) -> TargetError:
-        said = re.sub(r"[\s\x00-\x1f\x7f]+", " ", f"{description} ({code}) {message}".strip())
-        said = said if len(said) <= _MAX_DETAIL else said[: _MAX_DETAIL - 1] + "…"
-        if code in _TAKEN or (code == 19 and "unique" in message.lower()):  # 19: OpenLDAP's overlay unique
-            return AlreadyExists(f"the value is taken: {said}")
-        if code in _NOT_ALLOWED:
-            return NotAllowed(f"{self._place.url} does not let us do this: {said}")
-        if code in _LATER:
-            part = "; only a part of the answer was given" if code in (3, 4, 11) else ""
-            return Unreachable(f"{self._place.url} cannot answer: {said}{part}")
-        attribute = re.match(r"(\w[\w-]*): ", message)
-        return Rejected(f"the directory refused it: {said}", attribute=attribute[1] if attribute else None)
+
+class _NoBase(Unreachable):
+    """The base of a search is not there: nothing is said about what would be below it."""
+
+
+def equals(attribute: str, value: str) -> str:
+    """A filter for equality (RFC 4515); each byte of the value is escaped, so that none can mean anything else."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*|\d+(\.\d+)+", attribute):
+        raise Rejected(f"{attribute!r} is not the name of an LDAP attribute")
+    escaped = "".join(f"\\{byte:02x}" for byte in _bytes(value))
+    return f"({attribute}={escaped})"
+
+
+def _error(result: Mapping[str, Any], doing: str, hidden: Iterable[str]) -> TargetError:
+    code, told = int(result["result"]), str(result.get("message") or "").replace("\0", "").strip()
+    for secret in hidden:
+        told = told.replace(secret, "********") if secret else told
+    said = f"{doing}: {result['description']} ({code})" + (f", {told[:300]}" if told else "")
+    at_fault = _AT_FAULT.search(told)
+    attribute = (at_fault[1] or at_fault[2]) if at_fault else None
+    if code == 68 or (code == 19 and any(sign in told.lower() for sign in _NOT_UNIQUE)):
+        return AlreadyExists(said, attribute=attribute)
+    if code == 32:
+        return Missing(said)
+    if code in _NOT_ALLOWED:
+        return NotAllowed(said)
+    if code in _TROUBLE:
+        return Unreachable(said)
+    refused = _Refused(said, attribute=attribute)
+    refused.code = code
+    return refused
+
+
+class _Refused(Rejected):
+    code = 0
+
+
+def code_of(problem: Rejected) -> int:
+    """The result code behind a refusal; 0 where it came from us."""
+    return problem.code if isinstance(problem, _Refused) else 0
 
 
 def _entry(found: Mapping[str, Any]) -> Entry:
-    raw: Mapping[str, list[bytes]] = found["raw_attributes"]
-    values = {name.lower(): [_text(value) for value in held] for name, held in raw.items()}
-    return Entry(str(found["dn"]), values, {name.lower(): name for name in raw})
+    attributes: dict[str, list[str]] = {}
+    for name, values in found["raw_attributes"].items():
+        if name.lower() in SECRETS:
+            continue
+        try:
+            attributes[name] = [value.decode() for value in values]
+        except UnicodeDecodeError:
+            continue  # binary: a photograph or a certificate, never ours
+    return Entry(found["raw_dn"].decode(), attributes)
 
 
-def _text(value: bytes) -> str:
+def _bytes(value: str) -> bytes:
     try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(value).decode()
+        return value.encode()
+    except UnicodeEncodeError as problem:  # half a surrogate pair
+        raise Rejected("a text holds what UTF-8 cannot") from problem
 
 
-def _what_failed(problem: Exception) -> str:
-    text = str(problem).lower()
-    if "timed out" in text or "timeout" in text:
-        return "did not answer in time"
-    return "refused the connection" if "refused" in text else "closed the connection or cannot be reached"
+def _secrets(attributes: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    return [value for name, values in attributes if name.lower() in SECRETS for value in values]
 
 
-def _close(connection: Any) -> None:
-    """Hang up; that the other side did so first is no matter."""
+def _is_timeout(problem: Exception) -> bool:
+    return isinstance(problem, LDAPMaximumRetriesError) or "timed out" in str(problem)
+
+
+def _hang_up(connection: Any) -> None:
+    """Close for good: ldap3 keeps the socket of a connection that was refused or has died."""
+    socket = connection.socket
     try:
         connection.unbind()
-    except (failures.LDAPExceptionError, OSError):
-        return
+    except (LDAPException, OSError):
+        pass
+    finally:
+        for one in (socket, connection.socket):
+            if one is not None:
+                one.close()

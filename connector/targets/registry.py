@@ -10,7 +10,8 @@ from typing import Any
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
 from connector.targets.base import Target
-from connector.targets.ldap import LdapOptions, LdapTarget
+from connector.targets.ldap import LdapTarget
+from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
 from connector.targets.options import read_options
 from connector.targets.scim import ScimOptions, ScimTarget
@@ -25,8 +26,8 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "ldap": Kind(LdapOptions, lambda name, options, _: LdapTarget(name, options)),
     "memory": Kind(MemoryOptions, lambda name, options, _: MemoryTarget(name, options)),
-    "ldap": Kind(LdapOptions, LdapTarget),
     "scim": Kind(ScimOptions, ScimTarget),
 }
 

@@ -28,10 +28,10 @@ class ScimOptions:
     """Options of a SCIM target."""
 
     url: str = option("SCIM base URL, https (http only to this machine)")
-    token: Secret | None = option("reference to a static bearer token", default=None, is_secret=True)  # noqa: RUF009 (a field)
+    token: Secret | None = option("reference to a static bearer token", default=None, is_secret=True)
     token_url: str = option("OAuth token endpoint for client credentials, instead of token", default="")
     client_id: str = option("OAuth client id", default="")
-    client_secret: Secret | None = option("reference to the OAuth client secret", default=None, is_secret=True)  # noqa: RUF009 (a field)
+    client_secret: Secret | None = option("reference to the OAuth client secret", default=None, is_secret=True)
     ca_file: str = option("file of the CA certificates to trust instead of the system's", default="")
     accounts_where: str = option("only these are our accounts, such as userType=Agent (default: all users)", default="")
     write: str = option("how a change is sent; auto asks the server", default="auto", choices=("auto", "patch", "put"))

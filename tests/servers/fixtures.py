@@ -1,5 +1,7 @@
 """The real servers as session fixtures, one set per xdist worker. Tests share a server: use names of your own in it."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -12,6 +14,12 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.slapd import Slapd
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end a run as Ctrl-C does: fixtures are torn down, and no server outlives its test run."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

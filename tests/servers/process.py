@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.servers import guardian
+
 HOST = "127.0.0.1"
 # Below the kernel's ephemeral range (32768 and up): no outgoing connection can take a port between choice and use,
 # nor while a paused server is down.
@@ -114,6 +116,7 @@ class ServerProcess:
                 # and that would be the test run.
                 start_new_session=True,
             )
+        guardian.register(self._child.pid)
         try:
             self._wait_until_ready()
         except BaseException:
@@ -122,9 +125,8 @@ class ServerProcess:
 
     def stop(self) -> None:
         """Ask politely, wait, then kill this child; stopping twice is harmless."""
-        if self._child is None:
-            return
-        if self._child.poll() is None:
+        if self.running:
+            assert self._child is not None
             self._child.send_signal(self._stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(_STOP_SECONDS)
@@ -140,6 +142,7 @@ class ServerProcess:
             return
         if self._child.poll() is None:
             os.killpg(self._child.pid, signal.SIGKILL)
+        guardian.release(self._child.pid)
         self._child.wait()
         self._child = None
 

@@ -2,7 +2,8 @@
 
 import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -115,7 +116,7 @@ class Slapd:
 
     def can_bind(self, dn: str, password: str) -> bool:
         """Whether this name and password sign in, over verified TLS."""
-        with ldap3.Connection(self._server(), dn, password, auto_bind=ldap3.AUTO_BIND_NONE) as connection:
+        with _closing(ldap3.Connection(self._server(), dn, password)) as connection:
             return bool(connection.bind())
 
     def search(self, query: str = "(objectClass=*)", *, base: str = BASE_DN) -> list[LdapEntry]:
@@ -140,10 +141,11 @@ class Slapd:
         tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.ca_file))
         return ldap3.Server(self.url.replace(HOST, "localhost"), tls=tls, get_info=ldap3.NONE, connect_timeout=5)
 
-    def _as_root(self) -> Any:  # a connection, whose methods the stubs leave untyped
-        return ldap3.Connection(
-            self._server(), _ROOT_DN, _ROOT_PASSWORD, auto_bind=ldap3.AUTO_BIND_NO_TLS, raise_exceptions=True
-        )
+    @contextmanager
+    def _as_root(self) -> Iterator[Any]:
+        with _closing(ldap3.Connection(self._server(), _ROOT_DN, _ROOT_PASSWORD, raise_exceptions=True)) as connection:
+            connection.bind()
+            yield connection
 
     def _seed(self) -> None:
         (self._directory / "data").mkdir()
@@ -156,6 +158,17 @@ class Slapd:
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
             raise ServerError(f"slapadd failed:\n{tail(self.log)}")
+
+
+@contextmanager
+def _closing(connection: Any) -> Iterator[Any]:  # Any: the stubs leave a connection's methods untyped
+    """A connection's own context manager leaves it open unless it was bound within; a refused one keeps its socket."""
+    try:
+        yield connection
+    finally:
+        connection.unbind()
+        if connection.socket is not None:
+            connection.socket.close()
 
 
 def _entry(found: Mapping[str, object]) -> LdapEntry:

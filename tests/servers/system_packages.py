@@ -98,9 +98,10 @@ def _forbid_service_starts() -> None:
 
 def _install(packages: list[str]) -> int:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    wait = ["-o", "DPkg::Lock::Timeout=120"]  # somebody else may be installing
     for command in (
         ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
+        ["apt-get", "install", "-y", "-q", "--no-install-recommends", *wait, *packages],
     ):
         print("system packages: " + " ".join(command), flush=True)
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

@@ -57,5 +57,5 @@ def test_a_directory_that_hangs_up_is_unreachable(monkeypatch: pytest.MonkeyPatc
 
 
 def test_nobody_listening_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unreachable, match="refused the connection"):
+    with pytest.raises(Unreachable, match="refused"):
         target_at(monkeypatch, "ldaps://127.0.0.1:1").check()

@@ -1,0 +1,67 @@
+"""How commands speak: plain lines for people, JSON for machines; errors in one form; exit 0 done, 1 refused, 2 wrong usage."""
+
+import functools
+import getpass
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import orjson
+
+from connector.app import Parts, assemble
+from connector.core import ids, logs
+from connector.core.errors import ConnectorError
+from connector.domain.unit import Caller
+from connector.settings import load
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def operator() -> Caller:
+    """The caller that a command acts as: the account that runs it."""
+    name = getpass.getuser()
+    return Caller("operator", f"operator:{name}", name)
+
+
+def parts(*, checked: bool = True) -> Parts:
+    """The deployment that the settings name, with its database's schema checked."""
+    settings = load()
+    logs.configure(settings.log_level)
+    ids.correlation_id.set(ids.new_correlation_id())
+    assembled = assemble(settings)
+    if checked:
+        assembled.domain.database.check_schema()
+    return assembled
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Show errors of ours as one sentence and exit 1, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except ConnectorError as problem:
+            click.echo(f"connector: {problem.detail}", err=True)
+            sys.exit(1)
+
+    return run
+
+
+def show(value: Any, as_json: bool, lines: list[str]) -> None:
+    """The value as JSON, or the lines."""
+    if as_json:
+        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def table(heading: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines with aligned columns."""
+    widths = [max(len(row[column]) for row in [heading, *rows]) for column in range(len(heading))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heading, *rows]
+    ]

@@ -1,0 +1,271 @@
+"""Commands about what we keep: clients, agents, applications, the audit log."""
+
+from pathlib import Path
+
+import click
+import orjson
+
+from connector.cli.output import guarded, json_option, operator, parts, show, table
+from connector.core.errors import Invalid, NotFound
+from connector.core.http import HttpClient
+from connector.domain import apps, audit, clients, credentials, resources
+from connector.domain.unit import Unit
+from connector.edges.saml import service_provider
+from connector.storage.outbox import of_resource
+from connector.storage.resources import Record, by_id, by_name
+
+_SHOWN_ONCE = "The secret is shown only now."
+
+
+@click.group()
+def client() -> None:
+    """Inbound clients: IdPs and HR/IT workflows."""
+
+
+@client.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    help="What it may do; give it more than once. "
+    + "; ".join(f"{name}: {text}" for name, text in clients.SCOPES.items())
+    + ".",
+)
+@click.option("--profile", type=click.Choice(clients.PROFILES), default="default", help="Tolerances, see docs/scim.md.")
+@click.option("--dialect", type=click.Choice(clients.DIALECTS), default="wzdk", help="Which words for agents it uses.")
+@json_option
+@guarded
+def create_client(name: str, scopes: tuple[str, ...], profile: str, dialect: str, as_json: bool) -> None:
+    """Make an inbound client; prints its id and its secret, once.
+
+    Example: connector client create hr-workflow --scope scim:agents
+    """
+    with parts().domain.change(operator()) as unit:
+        made = clients.create(unit, name, frozenset(scopes), profile=profile, dialect=dialect)
+        issued = credentials.issue(unit, "client", made.id, "client_secret")
+    found = {"client_id": made.id, "client_secret": issued.secret}
+    show(found, as_json, [f"client id      {made.id}", f"client secret  {issued.secret}", _SHOWN_ONCE])
+
+
+@client.command("token")
+@click.argument("name")
+@json_option
+@guarded
+def create_bearer(name: str, as_json: bool) -> None:
+    """Make a static bearer token for an IdP that knows nothing else; prints it once.
+
+    Example: connector client token okta
+    """
+    with parts().domain.change(operator()) as unit:
+        issued = clients.issue_bearer(unit, name)
+    show({"token": issued.secret}, as_json, [issued.secret, _SHOWN_ONCE])
+
+
+@client.command("list")
+@json_option
+@guarded
+def list_clients(as_json: bool) -> None:
+    """Show the inbound clients.
+
+    Example: connector client list
+    """
+    with parts().domain.view(operator()) as unit:
+        found = clients.listing(unit)
+    rows = [[one.id, one.name, one.profile, one.dialect, " ".join(sorted(one.scopes))] for one in found]
+    show(
+        [{**vars(one), "scopes": sorted(one.scopes)} for one in found],
+        as_json,
+        table(["id", "name", "profile", "dialect", "scopes"], rows),
+    )
+
+
+@click.group()
+def agent() -> None:
+    """Agents and their credentials."""
+
+
+@agent.command("show")
+@click.argument("name")
+@json_option
+@guarded
+def show_agent(name: str, as_json: bool) -> None:
+    """Show an agent (by id or agentUserName), its credentials and where it stands at each target.
+
+    Example: connector agent show invoice-matcher
+    """
+    with parts().domain.view(operator()) as unit:
+        record = find_agent(unit, name)
+        held = [
+            {"id": one.id, "kind": one.kind, "created": one.created, "notAfter": one.not_after, "revoked": one.revoked}
+            for one in credentials.listing(unit, record.id)
+        ]
+        standing = [{"destination": d, "state": s, "problem": p} for d, s, p in of_resource(unit.tx, record.id)]
+    told = {"id": record.id, "document": orjson.loads(record.document), "credentials": held, "destinations": standing}
+    lines = [f"{record.name}  {record.id}  {'active' if record.active else 'not active'}  version {record.version}"]
+    lines += [f"  credential {one['id']} {one['kind']}{' revoked' if one['revoked'] else ''}" for one in held]
+    lines += [
+        f"  {one['destination']}: {one['state']}{' - ' + str(one['problem']) if one['problem'] else ''}"
+        for one in standing
+    ]
+    show(told, as_json, lines)
+
+
+@agent.command("secret")
+@click.argument("name")
+@json_option
+@guarded
+def issue_secret(name: str, as_json: bool) -> None:
+    """Issue a client secret to an agent; prints it once.
+
+    Example: connector agent secret invoice-matcher
+    """
+    with parts().domain.change(operator()) as unit:
+        record = find_agent(unit, name)
+        issued = credentials.issue(unit, "agent", record.id, "client_secret")
+    show(
+        {"client_id": record.id, "client_secret": issued.secret},
+        as_json,
+        [f"client id      {record.id}", f"client secret  {issued.secret}", _SHOWN_ONCE],
+    )
+
+
+@agent.command("key")
+@click.argument("name")
+@click.option(
+    "--jwk", type=click.Path(exists=True, dir_okay=False), required=True, help="File with the public key as a JWK."
+)
+@json_option
+@guarded
+def register_key(name: str, jwk: str, as_json: bool) -> None:
+    """Register the public key that an agent signs its client assertions with.
+
+    Example: connector agent key invoice-matcher --jwk public.jwk
+    """
+    try:
+        key = orjson.loads(Path(jwk).read_bytes())
+    except ValueError as problem:
+        raise Invalid(f"{jwk} is not JSON: {problem}", field="jwk") from problem
+    with parts().domain.change(operator()) as unit:
+        record = find_agent(unit, name)
+        id = credentials.register_key(unit, "agent", record.id, key)
+    show({"credential": id}, as_json, [f"registered as {id}"])
+
+
+def find_agent(unit: Unit, name: str) -> Record:
+    """The agent with that id or agentUserName; NotFound where there is none."""
+    found = by_id(unit.tx, "agent", name) or by_name(unit.tx, "agent", name)
+    if found is None:
+        raise NotFound(f"there is no agent {name!r}, neither by id nor by agentUserName")
+    return resources.fetch(unit, "agent", found.id)
+
+
+@click.group()
+def app() -> None:
+    """Agent-facing applications: SAML service providers."""
+
+
+@app.command("add")
+@click.argument("name")
+@click.option("--metadata", required=True, help="File or http(s) URL of the application's SAML metadata.")
+@json_option
+@guarded
+def add_app(name: str, metadata: str, as_json: bool) -> None:
+    """Register an application, or replace its metadata.
+
+    Example: connector app add wiki --metadata https://wiki.example/saml/metadata
+    """
+    provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
+    show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
+
+
+@app.command("list")
+@json_option
+@guarded
+def list_apps(as_json: bool) -> None:
+    """Show the applications.
+
+    Example: connector app list
+    """
+    with parts().domain.view(operator()) as unit:
+        found = apps.listing(unit)
+    rows = [[one.name, one.entity_id] for one in found]
+    show([{"name": one.name, "entityId": one.entity_id} for one in found], as_json, table(["name", "entityID"], rows))
+
+
+@app.command("remove")
+@click.argument("name")
+@guarded
+def remove_app(name: str) -> None:
+    """Forget an application: agents can no longer sign in there.
+
+    Example: connector app remove wiki
+    """
+    with parts().domain.change(operator()) as unit:
+        apps.remove(unit, name)
+    click.echo(f"{name} is removed.")
+
+
+def _metadata(place: str) -> bytes:
+    if place.startswith(("http://", "https://")):
+        answer = HttpClient().send("GET", place)
+        if answer.status != 200:
+            raise Invalid(f"{place} answered {answer.status}", field="metadata")
+        return answer.body
+    try:
+        return Path(place).read_bytes()
+    except OSError as problem:
+        raise Invalid(f"{place}: {problem.strerror}", field="metadata") from problem
+
+
+@click.group("audit")
+def audit_log() -> None:
+    """The audit log."""
+
+
+@audit_log.command("verify")
+@click.option(
+    "--checkpoint",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A checkpoint that you kept; the last one in the data folder is used anyway.",
+)
+@json_option
+@guarded
+def verify_audit(files: tuple[str, ...], as_json: bool) -> None:
+    """Recompute the Merkle tree from the events and compare every checkpoint; exit 1 where anything does not fit.
+
+    Example: connector audit verify --checkpoint /mnt/safe/checkpoint.txt
+    """
+    assembled = parts()
+    kept = assembled.settings.data_dir / "checkpoint.txt"
+    anchors = [Path(file).read_text() for file in files] + ([kept.read_text()] if kept.exists() else [])
+    report = audit.verify(assembled.domain, anchors=tuple(anchors))
+    found = {
+        "events": report.events,
+        "sealed": report.sealed,
+        "checkpoints": report.checkpoints,
+        "findings": [vars(one) for one in report.findings],
+    }
+    lines = [f"{report.events} events, {report.sealed} sealed, {report.checkpoints} checkpoints"]
+    lines += [f"  {one.where}: {one.problem}" for one in report.findings] or ["Everything fits."]
+    show(found, as_json, lines)
+    if report.findings:
+        raise SystemExit(1)
+
+
+@audit_log.command("export")
+@click.option("--after", default=0, help="Only events behind this sequence number.")
+@guarded
+def export_audit(after: int) -> None:
+    """Print every event as a line of JSON, oldest first.
+
+    Example: connector audit export > events.jsonl
+    """
+    for event in audit.export(parts().domain, after=after):
+        click.echo(orjson.dumps(event).decode())
+
+
+GROUPS = (client, agent, app, audit_log)

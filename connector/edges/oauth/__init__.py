@@ -1,0 +1,1 @@
+"""The authorization server: client credentials for inbound clients and agents (RFC 6749), introspection, revocation, metadata."""

@@ -1,0 +1,45 @@
+"""Errors of the OAuth edge, in RFC 6749 section 5.2 form."""
+
+import orjson
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from connector.core import errors, ids
+
+
+class OAuthError(errors.ConnectorError):
+    """`code` is a registered OAuth error, such as invalid_client."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 400) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = status
+
+
+_CODES: tuple[tuple[type[errors.ConnectorError], int, str], ...] = (
+    (errors.Unauthenticated, 401, "invalid_client"),
+    (errors.Denied, 400, "invalid_scope"),
+    (errors.Unavailable, 503, "temporarily_unavailable"),
+    (errors.ConnectorError, 400, "invalid_request"),
+)
+
+
+def render_error(error: errors.ConnectorError | HTTPException) -> Response:
+    """Any error below /oauth."""
+    if isinstance(error, OAuthError):
+        status, code, detail = error.status, error.code, error.detail
+    elif isinstance(error, errors.ConnectorError):
+        status, code = next((status, code) for kind, status, code in _CODES if isinstance(error, kind))
+        detail = error.detail
+        if isinstance(error, errors.Denied) and error.field != "scope":
+            code = "unauthorized_client"  # known, and not allowed to have a token now
+    else:
+        status, detail = error.code or 500, error.description or error.name
+        code = "server_error" if status >= 500 else "invalid_request"
+    if status >= 500:
+        detail = f"{detail} (correlation id {ids.correlation_id.get()})"
+    headers = {"Cache-Control": "no-store"}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="oauth"'
+    body = orjson.dumps({"error": code, "error_description": detail})
+    return Response(body, status, headers, content_type="application/json")

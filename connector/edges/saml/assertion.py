@@ -1,0 +1,97 @@
+"""What we issue: NameIDs, assertions and the Responses around them (core sections 2 and 3.2.2, profiles 4.1.4.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lxml import etree
+
+from connector.domain.sign_on import Granted
+from connector.edges.saml import attributes, names, xml
+from connector.edges.saml.names import SAML, SAMLP
+from connector.edges.saml.xml import Element
+
+LIFE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """From whom, to whom, to which address, in answer to what, when."""
+
+    issuer: str
+    audience: str
+    recipient: str
+    in_response_to: str
+    moment: datetime
+
+
+def name_id(format: str, value: str, *, issuer: str, audience: str) -> Element:
+    """A NameID (core 2.2.3), qualified by both parties (8.3.7, 8.3.8), so that no two of them can be mixed up."""
+    element = etree.Element(xml.name(SAML, "NameID"), nsmap={"saml": SAML})
+    for key, text in (("Format", format), ("NameQualifier", issuer), ("SPNameQualifier", audience)):
+        element.set(key, text)
+    element.text = value
+    return element
+
+
+def assertion(letter: Letter, id: str, subject: Element, granted: Granted, *, context: str, scope: str) -> Element:
+    """An assertion for one audience, good for five minutes, with one AuthnStatement and one AttributeStatement."""
+    root = etree.Element(xml.name(SAML, "Assertion"), nsmap={"saml": SAML})
+    for key, value in (("ID", id), ("Version", "2.0"), ("IssueInstant", xml.instant(letter.moment))):
+        root.set(key, value)
+    xml.add(root, SAML, "Issuer", letter.issuer)
+    until = xml.instant(letter.moment + LIFE)
+    _subject(root, letter, subject, until)
+    conditions = xml.add(root, SAML, "Conditions", NotBefore=xml.instant(letter.moment), NotOnOrAfter=until)
+    xml.add(xml.add(conditions, SAML, "AudienceRestriction"), SAML, "Audience", letter.audience)
+    statement = xml.add(
+        root,
+        SAML,
+        "AuthnStatement",
+        AuthnInstant=xml.instant(letter.moment),
+        SessionIndex=granted.session_index,
+        SessionNotOnOrAfter=xml.instant(granted.session_until),
+    )
+    xml.add(xml.add(statement, SAML, "AuthnContext"), SAML, "AuthnContextClassRef", context)
+    released = xml.add(root, SAML, "AttributeStatement")
+    for name, friendly, values in attributes.released(granted.facts, scope=scope):
+        attribute = xml.add(
+            released, SAML, "Attribute", Name=name, NameFormat=names.ATTRIBUTE_URI, FriendlyName=friendly
+        )
+        for value in values:
+            xml.add(attribute, SAML, "AttributeValue", value)
+    return root
+
+
+def _subject(root: Element, letter: Letter, name_id: Element, until: str) -> None:
+    """A bearer confirmation (profiles 4.1.4.2): for that recipient and that request only, and without NotBefore."""
+    subject = xml.add(root, SAML, "Subject")
+    subject.append(name_id)
+    confirmation = xml.add(subject, SAML, "SubjectConfirmation", Method=names.BEARER)
+    xml.add(
+        confirmation,
+        SAML,
+        "SubjectConfirmationData",
+        InResponseTo=letter.in_response_to,
+        NotOnOrAfter=until,
+        Recipient=letter.recipient,
+    )
+
+
+def response(letter: Letter, id: str, status: tuple[str, ...], message: str | None = None) -> Element:
+    """A Response without an assertion yet. `status` is the top-level code and the one below it, if any (3.2.2.2)."""
+    root = etree.Element(xml.name(SAMLP, "Response"), nsmap={"samlp": SAMLP, "saml": SAML})
+    for key, value in (
+        ("ID", id),
+        ("Version", "2.0"),
+        ("IssueInstant", xml.instant(letter.moment)),
+        ("Destination", letter.recipient),
+        ("InResponseTo", letter.in_response_to),
+    ):
+        root.set(key, value)
+    xml.add(root, SAML, "Issuer", letter.issuer)
+    place = outer = xml.add(root, SAMLP, "Status")
+    for code in status:
+        place = xml.add(place, SAMLP, "StatusCode", Value=code)
+    if message:
+        xml.add(outer, SAMLP, "StatusMessage", message)
+    return root

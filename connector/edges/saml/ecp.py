@@ -1,0 +1,38 @@
+"""Enhanced Client or Proxy profile 2.0, the identity provider's part (section 2.3): no browser is needed."""
+
+from lxml import etree
+
+from connector.domain.unit import Caller
+from connector.edges.saml import soap, xml
+from connector.edges.saml.issue import IdentityProvider, Issued, issue
+from connector.edges.saml.names import BINDING_PAOS, ECP, SOAP, SOAP_NEXT
+from connector.edges.saml.request import Message
+from connector.edges.saml.xml import Element
+
+
+def answer(idp: IdentityProvider, caller: Caller, content: bytes, *, context: str) -> bytes:
+    """The SOAP answer to a SOAP-wrapped AuthnRequest. A refusal by status is an answer too."""
+    message = Message(
+        element=soap.body_of(content),
+        way="ecp",
+        endpoint=idp.location("ecp"),
+        consumer_binding=BINDING_PAOS,
+        context=context,
+    )
+    issued = issue(idp, caller, message)
+    return soap.envelope(issued.response, *_header(issued))
+
+
+def _header(issued: Issued) -> list[Element]:
+    """ecp:Response tells the agent where the application lives by its metadata; it must compare (ECP 2.0 2.3.7)."""
+    place = _block("Response", must_understand=True)
+    place.set("AssertionConsumerServiceURL", issued.consumer_url)
+    return [place, _block("RequestAuthenticated", must_understand=False)] if issued.signed else [place]
+
+
+def _block(local: str, *, must_understand: bool) -> Element:
+    block = etree.Element(xml.name(ECP, local), nsmap={"ecp": ECP, "S": SOAP})
+    block.set(xml.name(SOAP, "actor"), SOAP_NEXT)
+    if must_understand:
+        block.set(xml.name(SOAP, "mustUnderstand"), "1")
+    return block

@@ -1,0 +1,41 @@
+"""Our errors in SAML's and SOAP's own forms. One table, one function."""
+
+from dataclasses import dataclass
+
+from connector.core.errors import ConnectorError, Denied, Invalid, Unavailable
+from connector.edges.saml.soap import NotUnderstood
+
+
+class Declined(ConnectorError):
+    """The request is a known application's own and cannot be met: it is told so in a Response with this status."""
+
+    def __init__(self, detail: str, *, status: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Where no Response can be sent: an HTTP status for pages, and a fault code for SOAP."""
+
+    http_status: int
+    fault: str
+    detail: str
+    retry_after: int | None = None
+
+
+_TABLE: tuple[tuple[type[ConnectorError], int, str], ...] = (
+    (NotUnderstood, 500, "MustUnderstand"),
+    (Denied, 403, "Client"),
+    (Invalid, 400, "Client"),
+    (Unavailable, 503, "Server"),
+)
+
+
+def render(problem: ConnectorError) -> Rendered:
+    """How a request that has no trustworthy address to answer to is refused."""
+    for kind, http_status, fault in _TABLE:
+        if isinstance(problem, kind):
+            wait = max(1, round(problem.retry_after)) if isinstance(problem, Unavailable) else None
+            return Rendered(http_status, fault, problem.detail, wait)
+    return Rendered(500, "Server", "the request could not be carried out")

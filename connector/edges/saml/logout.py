@@ -1,0 +1,143 @@
+"""Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from lxml import etree
+
+from connector.core.errors import Invalid, Unavailable
+from connector.core.http import Answer, HttpClient, HttpFailure
+from connector.domain import apps, sign_on
+from connector.domain.sign_on import Session
+from connector.domain.unit import SYSTEM
+from connector.edges.saml import names, service_provider, signature, soap, xml
+from connector.edges.saml.issue import IdentityProvider
+from connector.edges.saml.names import SAML, SAMLP
+from connector.edges.saml.service_provider import Endpoint, ServiceProvider
+from connector.edges.saml.xml import Element
+
+_LIFE = timedelta(minutes=5)
+_RETRY_SECONDS = 30.0
+
+# What an application's status means for us. UnknownPrincipal: it has no session for that agent, which is what we want.
+_ENDED = {
+    names.SUCCESS: "Success",
+    names.PARTIAL_LOGOUT: "PartialLogout",
+    names.UNKNOWN_PRINCIPAL: "UnknownPrincipal",
+}
+# mod_auth_mellon says this of a session that it no longer has: asking again would get the same answer until it expires.
+_DENIED = "it answered RequestDenied: it has no such session, or does not let us end it"
+
+
+class LogoutSender:
+    """The worker's hand for outbox rows `app:ENTITY_ID`."""
+
+    def __init__(self, idp: IdentityProvider, http: HttpClient) -> None:
+        self._idp = idp
+        self._http = http
+
+    def tell(self, agent_id: str, entity_id: str) -> None:
+        """Tell one application that this agent's ended sessions are over; nothing to do where it knows already.
+
+        Unavailable where it could not be told and trying again may help.
+        """
+        with self._idp.domain.view() as unit:
+            app = apps.find(unit, entity_id)
+            sessions = sign_on.to_tell(unit, agent_id, entity_id)
+        if app is None or not sessions:
+            return
+        provider = service_provider.parsed(app.metadata.encode())
+        endpoint = provider.logout(names.BINDING_SOAP)
+        if endpoint is None:
+            with self._idp.domain.change(SYSTEM) as unit:
+                reason = "its metadata has no SingleLogoutService for SOAP"
+                sign_on.not_reachable(unit, agent_id, entity_id, sessions, reason)
+            return
+        for name_id in sorted({one.name_id for one in sessions}):  # a request names one NameID, as it was issued
+            part = [one for one in sessions if one.name_id == name_id]
+            outcome = self._send(provider, endpoint, name_id, part)
+            with self._idp.domain.change(SYSTEM) as unit:
+                if outcome == _DENIED:
+                    sign_on.not_reachable(unit, agent_id, entity_id, part, _DENIED)
+                else:
+                    sign_on.told(unit, agent_id, entity_id, part, outcome)
+
+    def _send(self, provider: ServiceProvider, endpoint: Endpoint, name_id: str, sessions: Sequence[Session]) -> str:
+        id = self._idp.new_id()
+        request = logout_request(
+            self._idp.entity_id, endpoint.location, id, self._idp.domain.database.clock(), name_id, sessions
+        )
+        self._idp.signer.sign(request)
+        try:
+            answer = self._http.send(
+                "POST",
+                endpoint.location,
+                body=soap.envelope(request),
+                headers={
+                    "Content-Type": soap.CONTENT_TYPE,
+                    "SOAPAction": '"http://www.oasis-open.org/committees/security"',
+                },
+            )
+        except HttpFailure as problem:
+            raise Unavailable(problem.detail, retry_after=_RETRY_SECONDS) from problem
+        return _outcome(answer, provider, id)
+
+
+def logout_request(
+    issuer: str, destination: str, id: str, moment: datetime, name_id: str, sessions: Sequence[Session]
+) -> Element:
+    """A LogoutRequest by the administrator, unsigned as yet."""
+    root = etree.Element(xml.name(SAMLP, "LogoutRequest"), nsmap={"samlp": SAMLP, "saml": SAML})
+    for key, value in (
+        ("ID", id),
+        ("Version", "2.0"),
+        ("IssueInstant", xml.instant(moment)),
+        ("Destination", destination),
+        ("NotOnOrAfter", xml.instant(moment + _LIFE)),
+        ("Reason", names.LOGOUT_ADMIN),
+    ):
+        root.set(key, value)
+    xml.add(root, SAML, "Issuer", issuer)
+    root.append(xml.parse(name_id.encode(), what="NameID"))
+    for session in sessions:
+        xml.add(root, SAMLP, "SessionIndex", session.session_index)
+    return root
+
+
+def _outcome(answer: Answer, provider: ServiceProvider, request_id: str) -> str:
+    """What the application says became of the sessions; Unavailable where asking again may get a better answer."""
+    retry_after = answer.retry_after or _RETRY_SECONDS
+    if answer.status != 200:
+        raise Unavailable(f"the application answered the logout with HTTP {answer.status}", retry_after=retry_after)
+    try:
+        status = _status(answer.body, provider, request_id)
+    except Invalid as problem:
+        raise Unavailable(
+            f"the application's LogoutResponse is unusable: {problem.detail}", retry_after=retry_after
+        ) from problem
+    for code in reversed(status):
+        if code in _ENDED:
+            return _ENDED[code]
+    if names.REQUEST_DENIED in status:
+        return _DENIED
+    said = status[-1].rpartition(":")[2][:60] if status else "nothing"
+    raise Unavailable(f"the application did not end the sessions: {said}", retry_after=retry_after)
+
+
+def _status(body: bytes, provider: ServiceProvider, request_id: str) -> list[str]:
+    """The status codes of the LogoutResponse to that request, outermost first. Where it is signed, it must verify.
+
+    Unsigned, it is as good as the connection that we opened to the registered address (profiles 4.4.3.4).
+    """
+    response = soap.body_of(body)
+    if signature.present(response):
+        response = signature.verified(response, provider.signing_keys)
+    if response.tag != xml.name(SAMLP, "LogoutResponse"):
+        raise Invalid(f"a LogoutResponse is expected, not {xml.local_name(response)}")
+    issuer = xml.only(response, SAML, "Issuer")
+    if issuer is not None and xml.text_of(issuer) != provider.entity_id:
+        raise Invalid("its Issuer is another one")
+    if response.get("InResponseTo") != request_id:
+        raise Invalid("it answers another request")
+    status = xml.only(response, SAMLP, "Status")
+    return [str(one.get("Value")) for one in status.iter(xml.name(SAMLP, "StatusCode"))] if status is not None else []

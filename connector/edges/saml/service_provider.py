@@ -1,0 +1,148 @@
+"""A service provider as its metadata describes it (SAML metadata sections 2.3.2 and 2.4.4)."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from connector.core.errors import Invalid
+from connector.domain import apps
+from connector.domain.unit import Caller, Domain
+from connector.edges.saml import xml
+from connector.edges.saml.names import BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
+from connector.edges.saml.signature import PublicKey
+from connector.edges.saml.xml import Element
+
+_USABLE = (BINDING_POST, BINDING_PAOS)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An AssertionConsumerService or SingleLogoutService; `response` is where answers go, if elsewhere."""
+
+    binding: str
+    location: str
+    index: int = 0
+    default: bool | None = None
+    response: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceProvider:
+    """What we need to know to answer it. `signing_keys` are all of them: each may have signed (IIP-MD07)."""
+
+    entity_id: str
+    consumers: tuple[Endpoint, ...]
+    logouts: tuple[Endpoint, ...]
+    signing_keys: tuple[PublicKey, ...]
+    signs_requests: bool
+    wants_signed_assertions: bool
+    name_id_formats: tuple[str, ...]
+    valid_until: datetime | None
+
+    def default_consumer(self, binding: str) -> Endpoint | None:
+        """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
+        fitting = [one for one in self.consumers if one.binding == binding]
+        ranked = [one for one in fitting if one.default] + [one for one in fitting if one.default is None] + fitting
+        return ranked[0] if ranked else None
+
+    def logout(self, binding: str) -> Endpoint | None:
+        return next((one for one in self.logouts if one.binding == binding), None)
+
+
+def register(domain: Domain, by: Caller, *, name: str, metadata: bytes) -> ServiceProvider:
+    """Register the application whose metadata that is, under a name; or replace the metadata that it had."""
+    found = read(metadata, now=domain.database.clock())
+    with domain.change(by) as unit:
+        apps.register(unit, name=name, entity_id=found.entity_id, metadata=metadata.decode("utf-8-sig"))
+    return found
+
+
+def read(metadata: bytes, *, now: datetime) -> ServiceProvider:
+    """The service provider in an EntityDescriptor. Invalid names the element that keeps it from being used."""
+    found = parsed(metadata)
+    if found.valid_until is not None and found.valid_until <= now:
+        raise Invalid(f"validUntil of the metadata has passed: {xml.instant(found.valid_until)}", field="validUntil")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def parsed(metadata: bytes) -> ServiceProvider:
+    """The same, whatever the time: whoever uses it looks at `valid_until`. Remembered, as each request needs it."""
+    root = xml.parse(metadata, what="metadata")
+    if root.tag != xml.name(MD, "EntityDescriptor"):
+        raise Invalid(f"EntityDescriptor expected, not {xml.local_name(root)}", field="EntityDescriptor")
+    entity_id = root.get("entityID", "")
+    if not entity_id or entity_id != entity_id.strip():
+        raise Invalid("EntityDescriptor has no entityID", field="entityID")
+    role = _role(root)
+    consumers = tuple(_endpoint(one) for one in role.findall(xml.name(MD, "AssertionConsumerService")))
+    if not any(one.binding in _USABLE for one in consumers):
+        raise Invalid(
+            "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST or PAOS",
+            field="AssertionConsumerService",
+        )
+    return ServiceProvider(
+        entity_id=entity_id,
+        consumers=consumers,
+        logouts=tuple(_endpoint(one) for one in role.findall(xml.name(MD, "SingleLogoutService"))),
+        signing_keys=tuple(key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _keys(one)),
+        signs_requests=xml.flag(role, "AuthnRequestsSigned"),
+        wants_signed_assertions=xml.flag(role, "WantAssertionsSigned"),
+        name_id_formats=tuple(xml.text_of(one) for one in role.findall(xml.name(MD, "NameIDFormat"))),
+        valid_until=_earliest(root, role),
+    )
+
+
+def _role(root: Element) -> Element:
+    roles = root.findall(xml.name(MD, "SPSSODescriptor"))
+    fitting = [one for one in roles if SAMLP in one.get("protocolSupportEnumeration", "").split()]
+    if not fitting:
+        what = "for SAML 2.0" if roles else "at all"
+        raise Invalid(
+            f"the metadata has no SPSSODescriptor {what}: it is not a service provider's", field="SPSSODescriptor"
+        )
+    if len(fitting) > 1:
+        raise Invalid("the metadata has more than one SPSSODescriptor", field="SPSSODescriptor")
+    return fitting[0]
+
+
+def _endpoint(element: Element) -> Endpoint:
+    where = xml.local_name(element)
+    location, response = element.get("Location", ""), element.get("ResponseLocation")
+    for place in (location, response or location):
+        # an auto-posting form or a redirect to javascript: or data: would run in our origin
+        if not place.startswith(("https://", "http://")) or any(sign in place for sign in " \t\r\n\"'<>\\"):
+            raise Invalid(f"{where} has a Location that is not an http or https address", field=where)
+    index = element.get("index", "0")
+    if not (index.isascii() and index.isdigit()):
+        raise Invalid(f"{where} has an index that is not a number", field=where)
+    default = xml.flag(element, "isDefault") if element.get("isDefault") is not None else None
+    return Endpoint(element.get("Binding", ""), location, int(index[:6]), default, response)
+
+
+def _keys(descriptor: Element) -> list[PublicKey]:
+    """Its signing keys; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
+    if descriptor.get("use") not in (None, "signing"):
+        return []
+    keys: list[PublicKey] = []
+    for one in descriptor.iter(xml.name(DS, "X509Certificate")):
+        try:
+            der = base64.b64decode("".join((one.text or "").split()), validate=True)
+            key = x509.load_der_x509_certificate(der).public_key()
+        except (binascii.Error, ValueError) as problem:
+            raise Invalid(
+                "KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor"
+            ) from problem
+        if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            keys.append(key)
+    return keys
+
+
+def _earliest(root: Element, role: Element) -> datetime | None:
+    ends = [one.get("validUntil") for one in (root, role)]
+    return min((xml.moment(end, field="validUntil") for end in ends if end), default=None)

@@ -1,0 +1,66 @@
+"""Single Logout, inbound: an application tells us by SOAP that it has ended sessions (profiles 4.4, SOAP binding).
+
+Each sign-on is a session of its own, so there are no other participants to pass the request on to.
+"""
+
+from lxml import etree
+
+from connector.core.errors import Invalid
+from connector.domain import sign_on
+from connector.domain.unit import SYSTEM
+from connector.edges.saml import names, request, signature, soap, xml
+from connector.edges.saml.issue import IdentityProvider, application
+from connector.edges.saml.names import SAML, SAMLP
+from connector.edges.saml.xml import Element
+
+
+def answer(idp: IdentityProvider, content: bytes) -> bytes:
+    """The signed LogoutResponse, in SOAP. Invalid where the request is not provably the application's own."""
+    received = soap.body_of(content)
+    issuer = request.issuer_of(received, "LogoutRequest")
+    element = signature.verified(received, application(idp, issuer).signing_keys)
+    _check(idp, element, issuer)
+    indexes = [xml.text_of(one) for one in element.findall(xml.name(SAMLP, "SessionIndex"))]
+    name_id = xml.only(element, SAML, "NameID")
+    if name_id is None or not indexes:
+        raise Invalid("the LogoutRequest must name a NameID and the SessionIndexes", field="SessionIndex")
+    with idp.domain.change(SYSTEM) as unit:
+        found = [one for one in sign_on.open_at(unit, issuer, indexes) if _value(one.name_id) == xml.text_of(name_id)]
+        if found:
+            sign_on.ended_by_application(unit, issuer, found)
+    status = (names.SUCCESS,) if found else (names.REQUESTER, names.UNKNOWN_PRINCIPAL)
+    return soap.envelope(_response(idp, element.get("ID", ""), status))
+
+
+def _check(idp: IdentityProvider, element: Element, issuer: str) -> None:
+    now = idp.domain.database.clock()
+    if request.issuer_of(element, "LogoutRequest") != issuer:
+        raise Invalid("the signed Issuer is another one", field="Issuer")
+    if element.get("Destination") not in (None, idp.location("slo")):
+        raise Invalid(f"Destination is not this endpoint, {idp.location('slo')}", field="Destination")
+    if abs(now - xml.moment(element.get("IssueInstant", ""), field="IssueInstant")) > request.SKEW:
+        raise Invalid("IssueInstant is more than five minutes away from our clock", field="IssueInstant")
+    until = element.get("NotOnOrAfter")
+    if until is not None and xml.moment(until, field="NotOnOrAfter") + request.SKEW <= now:
+        raise Invalid("the LogoutRequest has expired", field="NotOnOrAfter")
+
+
+def _value(name_id: str) -> str:
+    return xml.text_of(xml.parse(name_id.encode(), what="NameID"))
+
+
+def _response(idp: IdentityProvider, request_id: str, status: tuple[str, ...]) -> Element:
+    root = etree.Element(xml.name(SAMLP, "LogoutResponse"), nsmap={"samlp": SAMLP, "saml": SAML})
+    for key, value in (
+        ("ID", idp.new_id()),
+        ("Version", "2.0"),
+        ("IssueInstant", xml.instant(idp.domain.database.clock())),
+        ("InResponseTo", request_id),
+    ):
+        root.set(key, value)
+    xml.add(root, SAML, "Issuer", idp.entity_id)
+    place = xml.add(root, SAMLP, "Status")
+    for code in status:
+        place = xml.add(place, SAMLP, "StatusCode", Value=code)
+    idp.signer.sign(root)
+    return root

@@ -1,0 +1,97 @@
+"""Web browser SSO profile, the identity provider's part (profiles section 4.1), for an agent that walks it by itself.
+
+The request comes by Redirect or POST with the agent's credentials in the Authorization header; the answer is a form.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from html import escape
+
+from connector.core.errors import Invalid
+from connector.domain.unit import Caller
+from connector.edges.saml import redirect, signature, xml
+from connector.edges.saml.issue import IdentityProvider, issue
+from connector.edges.saml.names import BINDING_POST
+from connector.edges.saml.request import Message
+
+_MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
+_SCRIPT = "document.forms[0].submit()"
+_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-cache, no-store",  # bindings section 3.5.5.1
+    "Pragma": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class Post:
+    """The fields of a form that came to us; None where a field was missing."""
+
+    saml_request: str | None
+    relay_state: str | None
+
+
+def by_redirect(idp: IdentityProvider, caller: Caller, raw_query: bytes, *, context: str) -> str:
+    """The page that answers a request in a query string."""
+    query = redirect.read(raw_query)
+    return _page(
+        idp,
+        caller,
+        Message(
+            element=xml.parse(query.message, what="SAMLRequest"),
+            way="redirect",
+            endpoint=idp.location("sso"),
+            consumer_binding=BINDING_POST,
+            context=context,
+            relay_state=query.relay_state,
+            detached=query.signature,
+        ),
+    )
+
+
+def by_post(idp: IdentityProvider, caller: Caller, form: Post, *, context: str) -> str:
+    """The page that answers a request in a form (bindings section 3.5.4: base64, not compressed)."""
+    if form.saml_request is None:
+        raise Invalid("the form has no SAMLRequest", field="SAMLRequest")
+    content = signature.octets_of(form.saml_request, "SAMLRequest")
+    return _page(
+        idp,
+        caller,
+        Message(
+            element=xml.parse(content, what="SAMLRequest"),
+            way="post",
+            endpoint=idp.location("sso"),
+            consumer_binding=BINDING_POST,
+            context=context,
+            relay_state=form.relay_state,
+        ),
+    )
+
+
+def _page(idp: IdentityProvider, caller: Caller, message: Message) -> str:
+    if len((message.relay_state or "").encode()) > _MAX_RELAY_STATE:
+        raise Invalid(f"RelayState is longer than {_MAX_RELAY_STATE} bytes", field="RelayState")
+    issued = issue(idp, caller, message)
+    fields = {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
+    if message.relay_state is not None:
+        fields["RelayState"] = message.relay_state
+    inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items())
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signing in</title></head><body>'
+        f'<form method="post" action="{escape(issued.consumer_url)}">{inputs}'
+        f'<noscript><button type="submit">Continue</button></noscript></form><script>{_SCRIPT}</script></body></html>'
+    )
+
+
+def problem_page(detail: str) -> str:
+    """A page for a refusal that can be sent nowhere. It repeats nothing of the request."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not signed in</title></head><body>'
+        f"<h1>Not signed in</h1><p>{escape(detail)}</p></body></html>"
+    )

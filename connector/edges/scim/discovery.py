@@ -1,0 +1,88 @@
+"""Discovery (RFC 7644 section 4): what we serve, made once for each dialect."""
+
+from typing import Any
+
+import orjson
+
+from connector.core.errors import NotFound
+from connector.edges.scim import schema
+from connector.edges.scim.service import MAX_PAGE
+
+
+class Discovery:
+    """Answers /ServiceProviderConfig, /ResourceTypes and /Schemas from documents made at start-up."""
+
+    def __init__(self, base_url: str) -> None:
+        self._root = f"{base_url}/scim/v2"
+        self._configs = {dialect: orjson.dumps(self._config(dialect)) for dialect in schema.HIDDEN}
+        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents().items()}
+        self._schemas = {
+            dialect: {key: self._located("Schemas", one) for key, one in schema.schema_documents(dialect).items()}
+            for dialect in schema.HIDDEN
+        }
+
+    def config(self, dialect: str) -> bytes:
+        return self._configs[dialect]
+
+    def types(self) -> bytes:
+        return _list(list(self._types.values()))
+
+    def type(self, name: str) -> bytes:
+        return _one(self._types, name, "resource type")
+
+    def schemas(self, dialect: str) -> bytes:
+        return _list(list(self._schemas[dialect].values()))
+
+    def schema(self, urn: str, dialect: str) -> bytes:
+        return _one(self._schemas[dialect], urn, "schema")
+
+    def _located(self, endpoint: str, document: dict[str, Any]) -> dict[str, Any]:
+        kind = "Schema" if endpoint == "Schemas" else "ResourceType"
+        return {**document, "meta": {"resourceType": kind, "location": f"{self._root}/{endpoint}/{document['id']}"}}
+
+    def _config(self, dialect: str) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+            "patch": {"supported": True},
+            "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+            "filter": {"supported": True, "maxResults": MAX_PAGE},
+            "changePassword": {"supported": False},
+            "sort": {"supported": False},
+            "etag": {"supported": True},
+            "authenticationSchemes": [
+                {
+                    "type": "oauthbearertoken",
+                    "name": "OAuth bearer token",
+                    "description": "An access token from /oauth/token (client credentials), or a static bearer of the client",
+                    "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                    "primary": True,
+                }
+            ],
+            "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
+        }
+        if dialect != "wzdk":  # an attribute of the abbey draft, which clients that validate RFC 7643 section 5 refuse
+            config["agentExtension"] = {
+                "supported": True,
+                "agentsSupported": True,
+                "agenticApplicationsSupported": False,
+            }
+        return config
+
+
+def _list(documents: list[dict[str, Any]]) -> bytes:
+    return orjson.dumps(
+        {
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+            "totalResults": len(documents),
+            "startIndex": 1,
+            "itemsPerPage": len(documents),
+            "Resources": documents,
+        }
+    )
+
+
+def _one(documents: dict[str, dict[str, Any]], name: str, kind: str) -> bytes:
+    document = documents.get(name.lower())
+    if document is None:
+        raise NotFound(f"there is no {kind} {name!r}")
+    return orjson.dumps(document)

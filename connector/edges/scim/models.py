@@ -1,0 +1,205 @@
+"""The schemas that we serve, as scim2-models classes. Used at start-up only, to compile tables and the /Schemas documents.
+
+Agent: draft-wzdk-scim-agent-resource-00, with the attributes of draft-abbey-scim-agent-extension-00 as a superset.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Union
+
+from pydantic import Field
+from scim2_models import (
+    URN,
+    CaseExact,
+    ComplexAttribute,
+    Entitlement,
+    Extension,
+    GroupMembership,
+    Mutability,
+    Reference,
+    Required,
+    Resource,
+    Role,
+    Uniqueness,
+    X509Certificate,
+)
+from scim2_models import EnterpriseUser as RfcEnterpriseUser
+from scim2_models import Group as RfcGroup
+from scim2_models import User as RfcUser
+
+from connector.domain import schema
+
+User = RfcUser  # served as it is
+
+
+class Manager(ComplexAttribute):
+    """The RFC's JSON schema says required: false for both, and no client sends $ref."""
+
+    value: Annotated[str | None, CaseExact.true] = None
+    """The id of the SCIM resource representing the user's manager."""
+
+    ref: Annotated[Reference["User"] | None, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the SCIM resource representing the user's manager."""
+
+    display_name: Annotated[str | None, Mutability.read_only] = None
+    """The displayName of the user's manager."""
+
+
+class EnterpriseUser(RfcEnterpriseUser):
+    __schema__ = URN(schema.ENTERPRISE)
+
+    manager: Manager | None = None
+    """The user's manager."""
+
+
+class GroupMember(ComplexAttribute):
+    value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
+    """Identifier of the member of this Group."""
+
+    ref: Annotated[Reference[Union["User", "Group", "Agent"]] | None, Mutability.immutable, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the member."""
+
+    type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User", "Group", "Agent"])
+    """What the member is."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the member is called."""
+
+
+class Group(RfcGroup):
+    display_name: Annotated[str | None, Required.true, Uniqueness.server] = None
+    """A human-readable name for the Group, unique without regard to case."""
+
+    members: list[GroupMember] | None = None
+    """A list of members of the Group."""
+
+
+class Owner(ComplexAttribute):
+    value: Annotated[str | None, Required.true, CaseExact.true] = None
+    """The id of the User or Group that answers for the agent."""
+
+    ref: Annotated[Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the owner."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the owner is called."""
+
+    type: Annotated[str | None, Mutability.read_only] = None
+    """User or Group."""
+
+    primary: bool | None = None
+    """Whether this owner is the accountable one; at most one is."""
+
+
+class AgentProtocol(ComplexAttribute):
+    type: str | None = Field(None, examples=["A2A", "OpenAPI", "MCP-Server"])
+    """The protocol that the agent speaks."""
+
+    specification_url: str | None = None
+    """Where the description of its interface is found."""
+
+
+class ParentAgent(ComplexAttribute):
+    value: Annotated[str | None, CaseExact.true] = None
+    """The id of the agent that this agent works under."""
+
+    ref: Annotated[Reference["Agent"] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the parent."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the parent is called."""
+
+
+class Agent(Resource[Any]):
+    """AI agent"""
+
+    __schema__ = URN(schema.AGENT)
+
+    agent_user_name: Annotated[str | None, Required.true, Uniqueness.server, CaseExact.false] = None
+    """The agent's handle, unique among agents without regard to case."""
+
+    display_name: str | None = None
+    """What the agent is called."""
+
+    description: str | None = None
+    """What the agent does."""
+
+    active: bool | None = None
+    """Whether the agent may act; false ends its sessions and tokens at once."""
+
+    owners: list[Owner] | None = None
+    """Who answers for the agent."""
+
+    groups: Annotated[list[GroupMembership] | None, Mutability.read_only] = None
+    """The groups that the agent is in."""
+
+    agent_type: str | None = None
+    """What kind of agent it is, such as Assistant or Researcher."""
+
+    roles: list[Role] | None = None
+    """Roles of the agent."""
+
+    entitlements: list[Entitlement] | None = None
+    """Things that the agent is entitled to."""
+
+    x509_certificates: list[X509Certificate] | None = Field(None, serialization_alias="x509Certificates")
+    """Certificates whose keys the agent signs its client assertions with."""
+
+    protocols: list[AgentProtocol] | None = None
+    """Protocols that the agent speaks."""
+
+    parent: ParentAgent | None = None
+    """The agent that this agent works under."""
+
+
+class Sponsor(ComplexAttribute):
+    value: Annotated[str | None, CaseExact.true] = None
+    """The id of the User or Group that answers for the agent's existence."""
+
+    ref: Annotated[Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the sponsor."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the sponsor is called."""
+
+
+class Governance(Extension):
+    """How the agent is governed"""
+
+    __schema__ = URN(schema.GOVERNANCE)
+
+    lifecycle_state: str | None = Field(None, examples=["proposed", "active", "suspended", "quarantined", "retired"])
+    """Where the agent stands; active exactly while the agent's `active` is true."""
+
+    autonomy: str | None = Field(None, examples=["assistive", "supervised", "autonomous"])
+    """How far the agent acts by itself."""
+
+    risk_level: str | None = Field(None, examples=["low", "medium", "high"])
+    """How much harm the agent could do."""
+
+    environment: str | None = None
+    """Where the agent runs, such as production."""
+
+    purpose: str | None = None
+    """Why the agent exists."""
+
+    sponsor: Sponsor | None = None
+    """Who answers for the agent's existence and lifecycle."""
+
+    valid_from: datetime | None = None
+    """When the agent may begin to act."""
+
+    valid_until: datetime | None = None
+    """When the agent stops: it is suspended then."""
+
+    next_review: datetime | None = None
+    """When somebody is to check that the agent is still needed."""

@@ -1,0 +1,154 @@
+"""Tables of attributes, compiled once from the model classes: what a request may hold and how values compare.
+
+Everything on the hot path looks things up here; no model object is made for a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scim2_models import Extension as ModelExtension
+from scim2_models import Resource, ResourceType, Schema
+
+from connector.domain import schema as names
+from connector.edges.scim import models
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """The characteristics of one attribute (RFC 7643 section 2.2). `sub` by lower-case name."""
+
+    name: str
+    type: str
+    multi: bool = False
+    required: bool = False
+    case_exact: bool = False
+    mutability: str = "readWrite"
+    returned: str = "default"
+    sub: Mapping[str, "Attribute"] | None = None
+
+    @property
+    def writable(self) -> bool:
+        return self.mutability != "readOnly"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One resource type: its kind in the domain, and its attributes and extensions by lower-case name."""
+
+    kind: str
+    name: str
+    urn: str
+    endpoint: str
+    attributes: Mapping[str, Attribute]
+    extensions: Mapping[str, tuple[str, Mapping[str, Attribute]]]
+
+    def namespace(self, urn: str | None) -> Mapping[str, Attribute]:
+        """The attributes under an extension's URN, or the core ones for None."""
+        return self.extensions[urn.lower()][1] if urn else self.attributes
+
+
+# Attributes that only these dialects show; every dialect may write them (an attribute known to another is kept, not refused).
+_ABBEY_ONLY = {"agentType", "roles", "entitlements", "x509Certificates", "protocols", "parent"}
+HIDDEN: dict[str, frozenset[str]] = {
+    "wzdk": frozenset(_ABBEY_ONLY),
+    "abbey": frozenset({"agentUserName"}),
+    "superset": frozenset(),
+}
+
+
+def _compile(attributes: list[Any]) -> dict[str, Attribute]:
+    return {
+        one.name.lower(): Attribute(
+            name=one.name,
+            type=one.type.value,
+            multi=bool(one.multi_valued),
+            required=bool(one.required),
+            case_exact=bool(one.case_exact) or one.type.value in ("reference", "binary"),
+            mutability=one.mutability.value,
+            returned=one.returned.value,
+            sub=_compile(one.sub_attributes) if one.sub_attributes else None,
+        )
+        for one in attributes
+    }
+
+
+_COMMON = {
+    "id": Attribute("id", "string", case_exact=True, mutability="readOnly", returned="always"),
+    "externalid": Attribute("externalId", "string", case_exact=True),
+    "schemas": Attribute("schemas", "reference", multi=True, case_exact=True, mutability="readOnly", returned="always"),
+    "meta": Attribute(
+        "meta",
+        "complex",
+        mutability="readOnly",
+        sub={
+            "resourcetype": Attribute("resourceType", "string", case_exact=True, mutability="readOnly"),
+            "created": Attribute("created", "dateTime", mutability="readOnly"),
+            "lastmodified": Attribute("lastModified", "dateTime", mutability="readOnly"),
+            "location": Attribute("location", "reference", case_exact=True, mutability="readOnly"),
+            "version": Attribute("version", "string", case_exact=True, mutability="readOnly"),
+        },
+    ),
+}
+
+
+def _table(kind: str, endpoint: str, model: type[Resource[Any]], extension: type[ModelExtension] | None) -> Table:
+    core = model.to_schema()
+    attributes = _COMMON | _compile(core.attributes or [])
+    if kind == "agent":
+        # `name` is the abbey dialect's word for agentUserName: the same attribute under both (design: one canonical agent).
+        attributes["name"] = attributes["agentusername"]
+    extensions = {}
+    if extension is not None:
+        described = extension.to_schema()
+        extensions[str(described.id).lower()] = (str(described.id), _compile(described.attributes or []))
+    return Table(kind, names.TYPE_OF[kind], str(core.id), endpoint, attributes, extensions)
+
+
+TABLES: dict[str, Table] = {
+    table.endpoint: table
+    for table in (
+        _table("agent", "Agents", models.Agent, models.Governance),
+        _table("person", "Users", models.User, models.EnterpriseUser),
+        _table("group", "Groups", models.Group, None),
+    )
+}
+_MODELS: dict[str, tuple[type[Resource[Any]], type[ModelExtension] | None]] = {
+    "Agents": (models.Agent, models.Governance),
+    "Users": (models.User, models.EnterpriseUser),
+    "Groups": (models.Group, None),
+}
+
+
+def schema_documents(dialect: str) -> dict[str, dict[str, Any]]:
+    """Every schema that is served, by lower-case URN, as the dialect shows it (RFC 7643 section 7)."""
+    found: dict[str, dict[str, Any]] = {}
+    for endpoint, classes in _MODELS.items():
+        for model in filter(None, classes):
+            document = _dump(model.to_schema())
+            if endpoint == "Agents" and model is models.Agent:
+                document["attributes"] = agent_attributes(document["attributes"], dialect)
+            found[document["id"].lower()] = document
+    return found
+
+
+def agent_attributes(attributes: list[dict[str, Any]], dialect: str) -> list[dict[str, Any]]:
+    """The Agent's attribute descriptions as a dialect shows them; `name` appears where the dialect has it."""
+    handle = next(one for one in attributes if one["name"] == "agentUserName")
+    listed = [] if dialect == "wzdk" else [{**handle, "name": "name", "required": dialect == "abbey"}]
+    return listed + [one for one in attributes if one["name"] not in HIDDEN[dialect]]
+
+
+def type_documents() -> dict[str, dict[str, Any]]:
+    """Every resource type, by lower-case name (RFC 7643 section 6)."""
+    found = {}
+    for model, extension in _MODELS.values():
+        described = ResourceType.from_resource(model[extension] if extension else model)  # type: ignore[index]
+        document = _dump(described)
+        found[document["name"].lower()] = document
+    return found
+
+
+def _dump(model: Schema | ResourceType) -> dict[str, Any]:
+    dumped: dict[str, Any] = model.model_dump(mode="json", exclude_none=True, by_alias=True)
+    return dumped

@@ -1,0 +1,110 @@
+"""Every setting, typed. From CONNECTOR_* variables, or a TOML file named by CONNECTOR_CONFIG; all problems are told at once."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from connector.core.errors import Misconfigured
+
+PREFIX = "CONNECTOR_"
+CONFIG = "CONNECTOR_CONFIG"
+
+
+class Settings(BaseModel):
+    """The settings of one deployment. docs/settings.md is checked against this class."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        Path("var"), description="Folder for the SQLite database, the keys and the last audit checkpoint."
+    )
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in data_dir.")
+    keys_dir: Path | None = Field(None, description="Folder of our private keys; data_dir/keys where it is not set.")
+    mappings_dir: Path | None = Field(
+        None, description="Folder with your own mappings; one of the same name replaces ours."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    base_url: str = Field(
+        "", description="Where others reach us, without a slash at the end; http://host:port where not set."
+    )
+    entity_id: str = Field("", description="SAML entityID; base_url/saml/metadata where it is not set.")
+    workers: int = Field(1, ge=1, le=64, description="Web processes.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe line that is logged."
+    )
+    push_threads: int = Field(4, ge=1, le=64, description="Pushes to one target at the same time.")
+    lease_seconds: float = Field(60.0, ge=1, le=3600, description="After how long another worker takes over a push.")
+    poll_seconds: float = Field(0.25, gt=0, le=60, description="How often the worker looks for work.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// (or http:// for development)")
+        return value.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'connector.db').absolute()}"
+
+    @property
+    def url(self) -> str:
+        return self.base_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def saml_entity_id(self) -> str:
+        return self.entity_id or f"{self.url}/saml/metadata"
+
+    @property
+    def keys(self) -> Path:
+        return self.keys_dir or self.data_dir / "keys"
+
+
+def load(environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """Settings from the file, then the environment, then `given`; the later wins. Misconfigured lists every problem by name."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems: list[str] = []
+    if environ.get(CONFIG):
+        for name, value in _file(Path(environ[CONFIG]), problems).items():
+            values[name], sources[name] = value, f"{environ[CONFIG]}: {name}"
+    for variable, value in environ.items():
+        if variable.startswith(PREFIX) and variable != CONFIG:
+            name = variable.removeprefix(PREFIX).lower()
+            values[name], sources[name] = value, variable
+    for name, value in given.items():
+        if value is not None:
+            values[name], sources[name] = value, f"--{name.replace('_', '-')}"
+    try:
+        settings = Settings(**values)
+    except ValidationError as invalid:
+        problems += [_sentence(error, sources) for error in invalid.errors()]
+    if problems:
+        raise Misconfigured("The settings are wrong.", problems)
+    return settings
+
+
+def _file(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as problem:
+        problems.append(f"{CONFIG}: cannot read {path}: {problem.strerror}")
+    except tomllib.TOMLDecodeError as problem:
+        problems.append(f"{path}: {problem}")
+    return {}
+
+
+def _sentence(error: Any, sources: Mapping[str, str]) -> str:
+    name = str(error["loc"][0])
+    where = sources.get(name, name)
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"{where}: there is no such setting{hint}"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}, not {error['input']!r}"

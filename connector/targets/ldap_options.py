@@ -1,0 +1,54 @@
+"""Options of an LDAP target: what they mean, and which combinations are refused before anything is sent."""
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from connector.core.errors import Misconfigured
+from connector.core.secret import Secret
+from connector.targets.options import option
+
+
+@dataclass(frozen=True)
+class LdapOptions:
+    """Options of an LDAP target."""
+
+    url: str = option("the directory, such as ldaps://ldap.example (or ldap:// with start_tls)")
+    bind_dn: str = option("name of the entry to sign in as")
+    password: Secret = option("its password", is_secret=True)
+    accounts_base: str = option("entry below which the accounts are")
+    groups_base: str = option("entry below which the groups are; without it no groups are kept", default="")
+    people_base: str = option("entry below which the people are; without it no owner is looked up", default="")
+    placeholder: str = option("name of the member that an otherwise empty group has; needed with groups", default="")
+    account_class: str = option("object class that every account has", default="inetOrgPerson")
+    start_tls: bool = option("begin in clear and turn to TLS before signing in (for ldap://)", default=False)
+    ca_file: str = option("file with the CA certificates to trust instead of the system's", default="")
+    connect_timeout: float = option("seconds to wait for a connection", default=5.0)
+    read_timeout: float = option("seconds to wait for an answer", default=20.0)
+
+    def __post_init__(self) -> None:
+        problems = []
+        try:
+            parts = urlsplit(self.url)
+            known = parts.scheme in ("ldap", "ldaps") and parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            known = None
+        if not known or parts.path not in ("", "/") or parts.query or "@" in parts.netloc:
+            problems.append("url: must be ldaps://host[:port], or ldap://host[:port] with start_tls")
+        elif (parts.scheme == "ldaps") == self.start_tls:
+            wrong = "ldaps:// is TLS already" if self.start_tls else "ldap:// would send the password in clear"
+            problems.append(f"start_tls: {wrong}")
+        if not self.password.reveal():
+            problems.append("password: is empty, and an empty password signs nobody in")
+        if self.groups_base and not self.placeholder:
+            problems.append("placeholder: is needed with groups_base, as a groupOfNames must have a member")
+        try:
+            self.context()
+        except (OSError, ssl.SSLError) as problem:
+            problems.append(f"ca_file: cannot take certificates from {self.ca_file}: {problem}")
+        if problems:
+            raise Misconfigured("The options have errors", problems)
+
+    def context(self) -> ssl.SSLContext:
+        """What checks the server's certificate, chain and name."""
+        return ssl.create_default_context(cafile=self.ca_file or None)

@@ -1,0 +1,24 @@
+"""For WSGI servers: `connector.wsgi:create()` is the application, `serve` adds the worker thread to each web process."""
+
+from flask import Flask
+
+from connector import settings
+from connector.app import assemble, create_app
+from connector.core import logs
+
+
+def create() -> Flask:
+    """The application, by the settings of the environment. Run `connector worker` beside it."""
+    loaded = settings.load()
+    logs.configure(loaded.log_level)
+    return create_app(assemble(loaded))
+
+
+def create_with_worker() -> Flask:
+    """The application and a worker thread: what `connector serve` runs in each of its processes."""
+    loaded = settings.load()
+    logs.configure(loaded.log_level)
+    parts = assemble(loaded)
+    app = create_app(parts)
+    parts.worker().start()
+    return app

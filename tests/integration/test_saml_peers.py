@@ -1,0 +1,174 @@
+"""Agents sign in to Shibboleth and mod_auth_mellon through our identity provider, and are signed out again."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from lxml import etree
+
+from connector.domain.unit import SYSTEM
+from connector.edges.saml import attributes
+from connector.storage import tables as t
+from tests.clients import ecp
+from tests.saml_world import World, make_world, served
+from tests.servers.apache import Apache
+from tests.servers.process import free_port
+
+PEERS = pytest.mark.parametrize("peer", ["shib", "mellon"])
+VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in attributes.NAMES]
+
+
+@pytest.fixture(scope="module")
+def apache(apache_factory: Callable[..., Apache]) -> Iterator[Apache]:
+    server = apache_factory(VARIABLES)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, apache: Apache) -> Iterator[World]:
+    folder: Path = tmp_path_factory.mktemp("saml-peers")
+    port = free_port()
+    world = make_world(folder, base_url=f"http://127.0.0.1:{port}")
+    world.register("Shibboleth", apache.shib_metadata)
+    world.register("mellon", apache.mellon_metadata)
+    with served(world.app, port):
+        apache.start(requests.get(f"{world.base_url}/saml/metadata", timeout=10).content)
+        yield world
+
+
+def sign_in(world: World, apache: Apache, peer: str, agent: str, browser: requests.Session) -> requests.Response:
+    url = getattr(apache, f"{peer}_url")
+    return ecp.sign_in(browser, url, f"{world.base_url}/saml/ecp", f"Bearer {agent}")
+
+
+def redirect_of(apache: Apache, peer: str, browser: requests.Session) -> str:
+    """Where the service provider sends somebody without a session: our sign-on endpoint."""
+    answer = browser.get(getattr(apache, f"{peer}_url"), allow_redirects=False, timeout=10)
+    while answer.headers["Location"].startswith(apache.base_url):  # mellon goes by way of an endpoint of its own
+        answer = browser.get(answer.headers["Location"], allow_redirects=False, timeout=10)
+    return answer.headers["Location"]
+
+
+def form_of(page: str) -> tuple[str, dict[str, str]]:
+    action = re.search(r'<form method="post" action="([^"]*)"', page)
+    assert action is not None, page
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+    return html.unescape(action[1]), {name: html.unescape(value) for name, value in fields}
+
+
+def shown_to(peer: str, apache: Apache, page: str) -> dict[str, str]:
+    """What the page lists, by the friendly names of our attributes; several values joined in order."""
+    listed = apache.attributes(page)
+    found = {}
+    for name, friendly in attributes.NAMES:
+        variable = "our_" + friendly.replace("-", "_") if peer == "shib" else "MELLON_" + re.sub(r"\W", "_", name)
+        numbered = [listed[f"{variable}_{i}"] for i in range(9) if f"{variable}_{i}" in listed]
+        value = ";".join(numbered) or listed.get(variable, "")
+        found[friendly] = html.unescape(value) if peer == "mellon" else value  # Lasso hands values on as XML text
+    return found
+
+
+def has_session(apache: Apache, peer: str, browser: requests.Session) -> bool:
+    return browser.get(getattr(apache, f"{peer}_url"), allow_redirects=False, timeout=10).status_code == 200
+
+
+@PEERS
+def test_agent_signs_in_by_ecp_and_reads_its_own_attributes(world: World, apache: Apache, peer: str) -> None:
+    agent = world.agent(f"ecp-{peer}")
+
+    page = sign_in(world, apache, peer, agent, requests.Session())
+
+    assert page.status_code == 200, page.text + apache.logs()
+    shown = shown_to(peer, apache, page.text)
+    groups = f"finance & <bots> of ecp-{peer};readers of ecp-{peer}"
+    assert shown == {
+        "uid": f"ecp-{peer}",
+        "displayName": "Invoice matcher",
+        "owner": f"owner-of-ecp-{peer}",
+        "isMemberOf": groups,
+        "agentId": agent,
+        "agentType": "Assistant",
+        "sponsor": f"sponsor-of-ecp-{peer}",
+        "subject-id": f"{agent}@127.0.0.1",
+    }, page.text
+
+
+@PEERS
+def test_agent_with_a_token_walks_the_redirect_and_the_form(world: World, apache: Apache, peer: str) -> None:
+    agent, browser = world.agent(f"web-{peer}"), requests.Session()
+    location = redirect_of(apache, peer, browser)
+
+    page = requests.get(location, headers={"Authorization": f"Bearer {agent}"}, timeout=10)
+    action, fields = form_of(page.text)
+    arrived = browser.post(action, data=fields, timeout=10)
+
+    assert arrived.status_code == 200, arrived.text + apache.logs()
+    assert arrived.url == getattr(apache, f"{peer}_url")
+    assert shown_to(peer, apache, arrived.text)["agentId"] == agent
+
+
+@PEERS
+def test_agent_with_id_and_secret_signs_in_by_ecp(world: World, apache: Apache, peer: str) -> None:
+    agent, browser = world.agent(f"basic-{peer}"), requests.Session()
+    basic = requests.models.PreparedRequest()
+    basic.prepare("GET", "http://unused.example", auth=(agent, "secret"))
+
+    url = getattr(apache, f"{peer}_url")
+    page = ecp.sign_in(browser, url, f"{world.base_url}/saml/ecp", basic.headers["Authorization"])
+
+    assert page.status_code == 200, page.text + apache.logs()
+
+
+@PEERS
+def test_suspended_agent_gets_a_status_and_no_session(world: World, apache: Apache, peer: str) -> None:
+    agent, browser = world.agent(f"suspended-{peer}", active=False), requests.Session()
+    wanted = ecp.ask(browser, getattr(apache, f"{peer}_url"))
+
+    answer = ecp.present(wanted, f"{world.base_url}/saml/ecp", f"Bearer {agent}")
+    ecp.deliver(browser, wanted, answer)
+
+    codes = etree.fromstring(answer).xpath("//*[local-name()='StatusCode']/@Value")
+    assert [code.rpartition(":")[2] for code in codes] == ["Responder", "RequestDenied"]
+    assert not has_session(apache, peer, browser)
+    [event] = [one for one in world.events("sign-on:refused") if one["subject"]["id"] == agent]
+    assert event["detail"]["reasons"] == ["the agent is suspended"]
+
+
+@PEERS
+def test_deactivated_agent_is_signed_out_by_soap(world: World, apache: Apache, peer: str) -> None:
+    agent, browser = world.agent(f"leaver-{peer}"), requests.Session()
+    other, stays = world.agent(f"stays-{peer}"), requests.Session()
+    assert sign_in(world, apache, peer, agent, browser).status_code == 200
+    assert sign_in(world, apache, peer, other, stays).status_code == 200
+    assert has_session(apache, peer, browser)
+
+    [entity_id] = world.deactivate(agent)
+    world.sender.tell(agent, entity_id)
+
+    assert not has_session(apache, peer, browser), apache.logs()
+    assert has_session(apache, peer, stays)
+    [event] = [one for one in world.events("app:told") if one["subject"]["id"] == agent]
+    assert event["detail"]["outcome"] == "Success"
+    assert all(one.told for one in world.sessions(agent))
+
+
+@PEERS
+def test_telling_an_application_that_has_ended_the_session_already_is_not_retried(
+    world: World, apache: Apache, peer: str
+) -> None:
+    agent, browser = world.agent(f"twice-{peer}"), requests.Session()
+    assert sign_in(world, apache, peer, agent, browser).status_code == 200
+    [entity_id] = world.deactivate(agent)
+    world.sender.tell(agent, entity_id)
+    with world.domain.change(SYSTEM) as unit:  # as if we had died before the answer could be recorded
+        unit.tx.execute(t.saml_session.update().where(t.saml_session.c.agent_id == agent).values(told=None))
+
+    world.sender.tell(agent, entity_id)
+
+    recorded = [*world.events("app:told"), *world.events("app:not-told")]
+    outcomes = [one["detail"] for one in recorded if one["subject"]["id"] == agent]
+    assert len(outcomes) == 2, apache.logs()

@@ -1,0 +1,145 @@
+"""A real domain with agents, their owners and applications, and the SAML edge on top, for tests of that edge."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import flask
+import orjson
+from werkzeug.serving import make_server
+
+from connector.core.clock import utc_now
+from connector.core.errors import Unauthenticated
+from connector.core.http import HttpClient
+from connector.core.keys import KeyRing
+from connector.domain.schema import GOVERNANCE
+from connector.domain.unit import SYSTEM, Caller, Domain
+from connector.edges.saml import service_provider
+from connector.edges.saml.blueprint import blueprint, logout_sender
+from connector.edges.saml.logout import LogoutSender
+from connector.storage import audit, groups, owners, resources, saml
+from connector.storage.db import Database
+from connector.storage.owners import Ownership
+from connector.storage.resources import Record
+
+IDP = "https://idp.example/saml"
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2027, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass
+class World:
+    domain: Domain
+    base_url: str
+    app: flask.Flask
+    clock: Clock | None
+
+    @property
+    def sender(self) -> LogoutSender:
+        return logout_sender(self.domain, base_url=self.base_url, entity_id=IDP, http=HttpClient(read_timeout=5))
+
+    def register(self, name: str, metadata: bytes) -> None:
+        service_provider.register(self.domain, SYSTEM, name=name, metadata=metadata)
+
+    def events(self, action: str) -> list[dict[str, Any]]:
+        with self.domain.view() as unit:
+            rows = audit.events(unit.tx)
+        return [orjson.loads(row.body) for row in rows if row.action == action]
+
+    def sessions(self, agent_id: str) -> list[saml.Session]:
+        with self.domain.view() as unit:
+            return saml.sessions(unit.tx, agent_id)
+
+    def deactivate(self, agent_id: str) -> list[str]:
+        """Suspend the agent and end its sessions; the applications to tell."""
+        with self.domain.change(SYSTEM) as unit:
+            agent = resources.by_id(unit.tx, "agent", agent_id)
+            assert agent is not None
+            resources.update(unit.tx, Record(**{**vars(agent), "active": False}))
+            ended = saml.end_sessions(unit.tx, agent_id)
+            unit.tell_apps(agent_id, ended)
+        return ended
+
+    def agent(
+        self,
+        name: str,
+        *,
+        active: bool = True,
+        owner_active: bool = True,
+        owned: bool = True,
+        display_name: str = "Invoice matcher",
+        **governance: str,
+    ) -> str:
+        """An agent with an owner, a sponsor and two groups; its id."""
+        document: dict[str, Any] = {"agentUserName": name, "displayName": display_name, "agentType": "Assistant"}
+        if governance:
+            document[GOVERNANCE] = governance
+        with self.domain.change(SYSTEM) as unit:
+
+            def insert(prefix: str, kind: str, name: str, document: dict[str, Any], active: bool) -> str:
+                id = unit.tx.new_id(prefix)
+                text, now = orjson.dumps(document).decode(), unit.tx.now
+                resources.insert(unit.tx, Record(id, kind, name, text, active, 1, now, now))
+                return id
+
+            agent = insert("agt", "agent", name, document, active)
+            owner = insert("per", "person", f"owner-of-{name}", {}, owner_active)
+            sponsor = insert("per", "person", f"sponsor-of-{name}", {}, True)
+            holders = [Ownership(owner, "owner", True)] if owned else []
+            owners.assign(unit.tx, agent, [*holders, Ownership(sponsor, "sponsor", False)])
+            for title in ("finance & <bots>", "readers"):
+                group = insert("grp", "group", f"{title} of {name}", {}, True)
+                groups.add(unit.tx, group, [(agent, "agent")])
+        return agent
+
+
+def authenticate(header: str | None) -> Caller:
+    """In these tests an agent's id is its token, and `secret` is everybody's secret."""
+    scheme, _, value = (header or "").partition(" ")
+    if scheme == "Basic":
+        value, _, secret = base64.b64decode(value).decode().partition(":")
+        if secret != "secret":
+            raise Unauthenticated("wrong id or secret")
+    if not value:
+        raise Unauthenticated("present an access token, or id and secret")
+    kind = "agent" if value.startswith("agt-") else "client"
+    return Caller(kind, value, value)
+
+
+def make_world(folder: Path, *, base_url: str, clock: Clock | None = None, keys: KeyRing | None = None) -> World:
+    database = Database(f"sqlite:///{folder / 'connector.db'}", clock=clock or utc_now)
+    database.upgrade()
+    domain = Domain(database, keys or KeyRing(folder / "keys", clock=clock or utc_now))
+    app = flask.Flask("tests")
+    app.register_blueprint(blueprint(domain, base_url=base_url, entity_id=IDP, authenticate=authenticate))
+    return World(domain, base_url, app, clock)
+
+
+@contextmanager
+def served(app: flask.Flask, port: int) -> Iterator[None]:
+    """The application on a port of 127.0.0.1, in a thread of this process."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
