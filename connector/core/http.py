@@ -81,7 +81,7 @@ class HttpClient:
                 allow_redirects=False,
                 stream=True,
             )
-            content = response.raw.read(_MAX_BODY + 1, decode_content=True)
+            content = _read(response)
         except requests.exceptions.SSLError as problem:
             reason = f"TLS to {_host(url)} failed: {_tls_reason(problem)}"
             raise HttpFailure(reason, sent=False) from problem
@@ -93,7 +93,7 @@ class HttpClient:
             raise HttpFailure(f"{_host(url)} did not answer in {self._timeout[1]} s", sent=True) from problem
         except (requests.exceptions.RequestException, OSError) as problem:
             refused = "refused" in str(problem).lower()
-            reason = "refused the connection" if refused else "closed the connection without an answer"
+            reason = "refused the connection" if refused else "closed the connection before its answer was whole"
             raise HttpFailure(f"{_host(url)} {reason}", sent=not refused) from problem
         if len(content) > _MAX_BODY:
             raise HttpFailure(f"{_host(url)} sent more than {_MAX_BODY} bytes", sent=True)
@@ -108,6 +108,18 @@ class HttpClient:
             return max(0.0, (moment - self._clock()).total_seconds())
         except (ValueError, TypeError):
             return None
+
+
+def _read(response: requests.Response) -> bytes:
+    """The body, up to the limit and a little. Read through requests, which turns a body cut short into its own exception."""
+    parts, size = [], 0
+    for part in response.iter_content(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_BODY:
+            response.close()
+            break
+    return b"".join(parts)
 
 
 def _host(url: str) -> str:
