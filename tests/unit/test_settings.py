@@ -1,0 +1,33 @@
+"""Settings: every problem is told at once, by the name that the operator used."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.core.errors import Misconfigured
+from connector.settings import load
+
+
+def test_a_misspelt_setting_and_a_bad_value_are_told_together_by_name() -> None:
+    with pytest.raises(Misconfigured) as raised:
+        load({"CONNECTOR_PROT": "8080", "CONNECTOR_WORKERS": "many", "CONNECTOR_BASE_URL": "ftp://x"})
+
+    text = raised.value.detail
+    assert "CONNECTOR_PROT: there is no such setting; did you mean port?" in text
+    assert "CONNECTOR_WORKERS" in text
+    assert "CONNECTOR_BASE_URL: must begin with https://" in text
+
+
+def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path: Path) -> None:
+    file = tmp_path / "connector.toml"
+    file.write_text('port = 1\nhost = "127.0.0.2"\nworkers = 3\n')
+    environ = {"CONNECTOR_CONFIG": str(file), "CONNECTOR_PORT": "2", "CONNECTOR_WORKERS": "4"}
+
+    found = load(environ, workers=5)
+
+    assert (found.host, found.port, found.workers) == ("127.0.0.2", 2, 5)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="CONNECTOR_CONFIG: cannot read"):
+        load({"CONNECTOR_CONFIG": str(tmp_path / "absent.toml")})
