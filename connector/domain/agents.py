@@ -82,7 +82,7 @@ def document(unit: Unit, record: Record) -> dict[str, Any]:
 
 def documents(unit: Unit, records: list[Record]) -> dict[str, dict[str, Any]]:
     """The documents of several agents with their owners and sponsors, by id."""
-    held = {record.id: owners.of_agent(unit.tx, record.id) for record in records}
+    held = owners.of_agents(unit.tx, [record.id for record in records])
     holders = by_ids(unit.tx, {one.holder_id for ownerships in held.values() for one in ownerships})
     return {record.id: _with_owners(orjson.loads(record.document), held[record.id], holders) for record in records}
 

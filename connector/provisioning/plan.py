@@ -1,8 +1,7 @@
 """What must be done at a target for one agent: decided here, carried out elsewhere. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from connector.targets.base import Account, Changes, Value
 from connector.targets.compare import is_nothing
@@ -26,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The account as it should be; None where the agent should have none. `gone` says that the agent itself is deleted."""
+    """The account as it should be; None where the agent should have none."""
 
     account: Account | None
     groups: frozenset[str] = frozenset()
@@ -38,7 +37,6 @@ class Found:
 
     account: Account | None
     groups: frozenset[str] = frozenset()
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan(wanted: Wanted, found: Found, changes: Changes | None, *, disable_only: bool, can_disable: bool) -> list[Step]:

@@ -59,6 +59,7 @@ class Worker:
         self._checkpoint_file = checkpoint_file
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._running: dict[str, int] = {}
+        self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._housekept = 0.0
@@ -129,6 +130,7 @@ class Worker:
                 pool = ThreadPoolExecutor(self._threads, thread_name_prefix=claim.destination)
                 self._pools[claim.destination] = pool
             self._running[claim.destination] = self._running.get(claim.destination, 0) + 1
+            self._held[claim.lease] = claim
         pool.submit(self._carry_out, claim)
 
     def _carry_out(self, claim: Claim) -> None:
@@ -142,6 +144,7 @@ class Worker:
         finally:
             with self._lock:
                 self._running[claim.destination] -= 1
+                del self._held[claim.lease]
 
     def _attempt(self, claim: Claim) -> None:
         kind, _, name = claim.destination.partition(":")
@@ -208,11 +211,21 @@ class Worker:
         if now - self._housekept < _HOUSEKEEPING:
             return
         self._housekept = now
+        self._renew()
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)
         with self._domain.change(SYSTEM.because("validUntil has passed")) as unit:
             agents.suspend_expired(unit)
+
+    def _renew(self) -> None:
+        """A push may take longer than its lease (a slow target, many steps): while we live, nobody else takes it over."""
+        with self._lock:
+            held = list(self._held.values())
+        if held:
+            with self._domain.change(SYSTEM) as unit:
+                for claim in held:
+                    outbox.renew(unit.tx, claim, seconds=self._lease_seconds)
 
 
 def _wait(attempts: int, first: float) -> float:

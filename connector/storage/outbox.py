@@ -77,10 +77,6 @@ def destinations_due(tx: Transaction) -> list[str]:
     return list(tx.execute(sa.select(_o.destination).where(_open, _o.due <= tx.now, _free(tx)).distinct()).scalars())
 
 
-def next_due(tx: Transaction) -> str | None:
-    return tx.execute(sa.select(sa.func.min(_o.due)).where(_open)).scalar()
-
-
 def _free(tx: Transaction) -> sa.ColumnElement[bool]:
     return sa.or_(_o.lease_until.is_(None), _o.lease_until < tx.now)
 

@@ -28,8 +28,16 @@ def assign(tx: Transaction, agent_id: str, ownerships: Iterable[Ownership]) -> N
 
 def of_agent(tx: Transaction, agent_id: str) -> list[Ownership]:
     """The accountable one first."""
-    query = sa.select(_o.holder_id, _o.role, _o.accountable).where(_o.agent_id == agent_id)
-    return [Ownership(*row) for row in tx.execute(query.order_by(_o.role, _o.accountable.desc(), _o.holder_id))]
+    return of_agents(tx, [agent_id])[agent_id]
+
+
+def of_agents(tx: Transaction, agent_ids: Iterable[str]) -> dict[str, list[Ownership]]:
+    """The ownerships of several agents in one query; of each, the accountable one first."""
+    held: dict[str, list[Ownership]] = {id: [] for id in agent_ids}
+    query = sa.select(_o.agent_id, _o.holder_id, _o.role, _o.accountable).where(_o.agent_id.in_(list(held)))
+    for row in tx.execute(query.order_by(_o.role, _o.accountable.desc(), _o.holder_id)):
+        held[row.agent_id].append(Ownership(row.holder_id, row.role, row.accountable))
+    return held
 
 
 def agents_of(tx: Transaction, holder_id: str) -> list[str]:

@@ -4,6 +4,7 @@ In: group and account ids. Out: Group values. A member is recognised by its valu
 account's id or its userName, because not every server puts the id there.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -18,13 +19,14 @@ from connector.targets.scim_wire import Json, NotThere, ScimWire
 _CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 
-class ScimGroups:
+class ScimGroups(ABC):
     """Group calls over the wire that ScimTarget opens."""
 
     _wire: ScimWire
 
+    @abstractmethod
     def _by_patch(self) -> bool:
-        raise NotImplementedError
+        """Whether changes are sent by PATCH."""
 
     def find_group(self, name: str) -> Group | None:
         # Members are left out where the server seems able to: a group can have very many.

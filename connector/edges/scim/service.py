@@ -49,7 +49,7 @@ class ScimService:
         require(caller, table, writing=True)
         read = read_resource(table, body, strict=caller.profile == "strict")
         with self._domain.change(caller) as unit:
-            record = self._insert(unit, table, read, body, caller)
+            record = self._insert(unit, table, read)
             text = self._text(unit, table, record, chosen)
         return self._whole(table, record, text, 201)
 
@@ -122,7 +122,7 @@ class ScimService:
             {"agent": agents.delete, "person": people.delete, "group": groups.delete}[table.kind](unit, record)
         return Answer(204)
 
-    def _insert(self, unit: Unit, table: Table, read: Body, body: Any, caller: Caller) -> Record:
+    def _insert(self, unit: Unit, table: Table, read: Body) -> Record:
         if table.kind == "agent":
             return agents.register(unit, read.document, read.external_id)
         if table.kind == "person":
