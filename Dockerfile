@@ -6,7 +6,7 @@ COPY requirements.lock pyproject.toml README.md LICENSE NOTICE ./
 COPY connector connector
 COPY mappings mappings
 RUN python -m venv /opt/connector \
- && /opt/connector/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+ && /opt/connector/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock \
  && /opt/connector/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim-bookworm
