@@ -65,7 +65,7 @@ def place(tx: Transaction, seq: int, leaf: int) -> None:
 def sealed(tx: Transaction) -> Iterator[EventRow]:
     """All events that have a place, in the order of their places."""
     query = sa.select(*_EVENT).where(_e.leaf.is_not(None)).order_by(_e.leaf)
-    for row in tx.connection.execution_options(yield_per=1000).execute(query):
+    for row in tx.execute(query.execution_options(yield_per=1000)):
         yield EventRow(*row)
 
 
