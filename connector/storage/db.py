@@ -28,10 +28,18 @@ _BUSY_SECONDS = 30
 _RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 _SESSIONS = 48
 _BEGIN = {
-    ("sqlite", True): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
+    ("sqlite", None): None,
+    ("postgresql", None): None,
+    (
+        "sqlite",
+        True,
+    ): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
     ("sqlite", False): "BEGIN",
     ("postgresql", True): "BEGIN",
-    ("postgresql", False): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
+    (
+        "postgresql",
+        False,
+    ): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
 }
 
 
@@ -83,8 +91,18 @@ class _Session:
         self.connection = engine.connect()
         self.driver: Any = self.connection.connection.dbapi_connection
 
-    def end(self, statement: str) -> None:
-        self.driver.execute(statement)
+    def begin(self, statement: str | None) -> bool:
+        """False where the connection is broken, or the database is locked by somebody who does not queue."""
+        try:
+            if statement:
+                self.driver.execute(statement)
+        except self.connection.dialect.loaded_dbapi.OperationalError:
+            return False
+        return True
+
+    def end(self, statement: str | None) -> None:
+        if statement:
+            self.driver.execute(statement)
         if self.connection.in_transaction():
             self.connection.rollback()  # SQLAlchemy's own book-keeping: the driver has no transaction any more
 
@@ -126,48 +144,54 @@ class Database:
             yield transaction
 
     @contextmanager
-    def _begun(self, *, writing: bool) -> Iterator[Transaction]:
+    def glance(self) -> Iterator[Transaction]:
+        """For one reading statement: it is a transaction by itself, which spares PostgreSQL two messages."""
+        with self._begun(writing=None) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _begun(self, *, writing: bool | None) -> Iterator[Transaction]:
         session = None
         try:
             session = self._begin(_BEGIN[self.dialect, writing])
             yield Transaction(session, self._own, self.clock(), self._new_id)
-            session.end("COMMIT")
+            session.end("COMMIT" if writing is not None else None)
         except BaseException as problem:
             if session is not None:
-                self._roll_back(session)
+                self._roll_back(session, begun=writing is not None)
             translated = _translated(problem)
             if translated is None:
                 raise
             raise translated from problem
         self._idle.append(session)
 
-    def _begin(self, statement: str) -> _Session:
+    def _begin(self, statement: str | None) -> _Session:
         while self._idle:
             with suppress(IndexError):  # another thread took the last one
                 session = self._idle.pop()
-                try:
-                    session.driver.execute(statement)
-                except self._own.dialect.loaded_dbapi.OperationalError:
-                    session.discard()  # the server was restarted since; a fresh connection tells whether it is back
-                    if self.dialect == "sqlite":
-                        raise
-                else:
+                if session.begin(statement):
                     return session
+                self._forget(session)  # the server was restarted since; a fresh connection tells whether it is back
         session = _Session(self._own)
-        try:
-            session.driver.execute(statement)
-        except BaseException:
-            session.discard()
-            raise
+        if not session.begin(statement):
+            self._forget(session)
+            raise _busy()
         return session
 
-    def _roll_back(self, session: _Session) -> None:
+    def _roll_back(self, session: _Session, *, begun: bool) -> None:
         try:
-            session.end("ROLLBACK")
+            session.end("ROLLBACK" if begun else None)
         except (sa.exc.SQLAlchemyError, self._own.dialect.loaded_dbapi.Error):
-            session.discard()
+            self._forget(session)
         else:
             self._idle.append(session)
+
+    def _forget(self, session: _Session) -> None:
+        """Where one connection is broken the others are, too."""
+        session.discard()
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().discard()
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
@@ -285,5 +309,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("sqlite_immediate", False):  # only migrations: all others begin by themselves
+    if connection.get_execution_options().get(
+        "sqlite_immediate", False
+    ):  # only migrations: all others begin by themselves
         connection.exec_driver_sql("BEGIN IMMEDIATE")
