@@ -1,4 +1,4 @@
-"""Every table. This metadata is the schema; migrations/ only brings older databases up to it (a test compares the two).
+"""Every table. This metadata is the schema; migrations/ makes and upgrades databases by frozen statements (a test compares the two).
 
 Times are texts of fixed width (core/clock.py), so that they compare alike on every database and go into answers as they are.
 """
