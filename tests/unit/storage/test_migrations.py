@@ -39,7 +39,7 @@ _SQLITE = {"everything": "SELECT type, name, tbl_name, sql FROM sqlite_master"}
 @pytest.fixture
 def created(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Database]:
     """A database of the same kind, made from the metadata."""
-    if database.sqlite:
+    if database.dialect == "sqlite":
         url, drop = f"sqlite:///{tmp_path / 'created.db'}", lambda: None
     else:
         server = request.getfixturevalue("postgres_server")
@@ -55,7 +55,14 @@ def created(request: pytest.FixtureRequest, database: Database, tmp_path: Path) 
 def test_alembic_finds_no_difference_between_a_migrated_database_and_the_metadata(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "target_metadata": metadata,
+                # made by statements of their own, which the next test compares
+                "include_name": lambda name, *_: "trigram" not in (name or "") and name != "searchable_gone",
+            },
         )
         differences = compare_metadata(context, metadata)
 
@@ -78,7 +85,7 @@ def test_the_first_revision_can_be_taken_back(database: Database) -> None:
 
 
 def _described(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    queries = _SQLITE if database.sqlite else _POSTGRESQL
+    queries = _SQLITE if database.dialect == "sqlite" else _POSTGRESQL
     with database.engine.connect() as connection:
         return {
             what: sorted(
