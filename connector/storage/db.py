@@ -22,16 +22,23 @@ from connector.core.clock import Clock, to_text, utc_now
 from connector.core.errors import Invalid, Misconfigured, Unavailable
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
+from connector.storage.folding import create_fold
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 _SESSIONS = 48
 _BEGIN = {
-    ("sqlite", True): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
+    (
+        "sqlite",
+        True,
+    ): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
     ("sqlite", False): "BEGIN",
     ("postgresql", True): "BEGIN",
-    ("postgresql", False): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
+    (
+        "postgresql",
+        False,
+    ): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
 }
 
 
@@ -178,6 +185,7 @@ class Database:
             with connection.begin():
                 if self.dialect == "postgresql":
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('agent-idp-connector'))"))
+                create_fold(connection)
                 config = _alembic()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -285,5 +293,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("sqlite_immediate", False):  # only migrations: all others begin by themselves
+    if connection.get_execution_options().get(
+        "sqlite_immediate", False
+    ):  # only migrations: all others begin by themselves
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -62,7 +62,7 @@ def search(
     """How many match, and that page of them in order of id."""
     matches = [t.resource.c.kind == kind]
     if filter is not None:
-        matches.append(condition(filter, client_id=client_id, sqlite=tx.sqlite))
+        matches.append(condition(filter, kind=kind, client_id=client_id, sqlite=tx.sqlite))
     total = tx.execute(sa.select(sa.func.count()).select_from(t.resource).where(*matches)).scalar_one()
     if not limit or offset >= total:
         return total, []

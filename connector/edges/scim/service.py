@@ -11,8 +11,10 @@ from connector.domain.resources import Record
 from connector.domain.unit import Caller, Domain, Unit
 from connector.edges.scim import render
 from connector.edges.scim.errors import ScimError
-from connector.edges.scim.patch import Patch, member_ids
-from connector.edges.scim.paths import parse_filter
+from connector.edges.scim.filters import parse_filter
+from connector.edges.scim.members import member_ids
+from connector.edges.scim.patch import Patch
+from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.render import Renderer, Selection
 from connector.edges.scim.schema import HIDDEN, TABLES, Table
 from connector.edges.scim.validate import Body, check_required, read_resource
@@ -47,7 +49,7 @@ class ScimService:
 
     def create(self, caller: Caller, table: Table, body: Any, chosen: Selection) -> Answer:
         require(caller, table, writing=True)
-        read = read_resource(table, body, strict=caller.profile == "strict")
+        read = read_resource(table, body, PROFILES[caller.profile])
         with self._domain.change(caller) as unit:
             record = self._insert(unit, table, read)
             text = self._text(unit, table, record, chosen)
@@ -66,7 +68,11 @@ class ScimService:
         require(caller, table, writing=False)
         start = max(1, _number(parameters, "startIndex", 1))
         count = min(MAX_PAGE, max(0, _number(parameters, "count", DEFAULT_PAGE)))
-        filter = parse_filter(table, parameters["filter"]) if parameters.get("filter") else None
+        filter = (
+            parse_filter(table, parameters["filter"], profile=PROFILES[caller.profile])
+            if parameters.get("filter")
+            else None
+        )
         with self._domain.view(caller) as unit:
             total, page = resources.search(unit, table.kind, filter, offset=start - 1, limit=count)
             texts = self._texts(unit, table, page, chosen)
@@ -76,7 +82,7 @@ class ScimService:
         self, caller: Caller, table: Table, id: str, body: Any, chosen: Selection, conditions: Conditions
     ) -> Answer:
         require(caller, table, writing=True)
-        read = read_resource(table, body, strict=caller.profile == "strict")
+        read = read_resource(table, body, PROFILES[caller.profile])
         with self._domain.change(caller) as unit:
             before = self._locked(unit, table, id, conditions)
             if "active" not in read.document and table.kind != "group":
@@ -105,7 +111,7 @@ class ScimService:
             document = self._document(unit, table, before)
             if before.external_id is not None:
                 document["externalId"] = before.external_id
-            patch = Patch(table, document, profile=caller.profile)
+            patch = Patch(table, document, PROFILES[caller.profile])
             patch.apply(body)
             check_required(table, patch.document)
             external_id = patch.document.pop("externalId", None)
@@ -153,10 +159,7 @@ class ScimService:
 
     def _document(self, unit: Unit, table: Table, record: Record) -> dict[str, Any]:
         if table.kind == "agent":
-            document = agents.document(unit, record)
-            for owner in document.get("owners", []):
-                del owner["display"], owner["type"]  # computed: not part of what PATCH changes
-            return document
+            return agents.document(unit, record)
         parsed: dict[str, Any] = orjson.loads(record.document)
         return parsed
 
@@ -201,7 +204,7 @@ def table_of(endpoint: str) -> Table:
 
 
 def _members(table: Table, read: Body) -> tuple[str, ...]:
-    return member_ids(table.attributes["members"], read.document.pop("members", None), "members", strict=False)
+    return member_ids(table.attributes["members"], read.document.pop("members", None), "members", PROFILES["default"])
 
 
 def _names(header: str, record: Record) -> bool:
