@@ -16,8 +16,8 @@ from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import credentials as credential_store
 from connector.storage import activity, owners, saml
+from connector.storage import credentials as credential_store
 from connector.storage.credentials import Credential
 from connector.storage.owners import Ownership
 from connector.storage.resources import by_ids

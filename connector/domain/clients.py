@@ -52,9 +52,7 @@ def create(
         raise Conflict(f"there is a client named {name!r} already", field="name")
     if rate < 0:
         raise Invalid(f"rate must be a number of requests per second, 0 for no limit, not {rate}", field="rate")
-    made = Client(
-        unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now, own_only, if_match, rate
-    )
+    made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now, own_only, if_match, rate)
     clients.insert(unit.tx, made)
     unit.record(
         Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect

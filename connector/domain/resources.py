@@ -16,7 +16,20 @@ from connector.storage.resources import Record
 from connector.storage.search import After, Found, Wanted
 from connector.storage.search import search as _search
 
-__all__ = ["After", "Draft", "Found", "Record", "Wanted", "create", "fetch", "memberships", "names", "remove", "save", "search"]
+__all__ = [
+    "After",
+    "Draft",
+    "Found",
+    "Record",
+    "Wanted",
+    "create",
+    "fetch",
+    "memberships",
+    "names",
+    "remove",
+    "save",
+    "search",
+]
 
 
 @dataclass(frozen=True)

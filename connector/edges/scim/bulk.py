@@ -78,7 +78,9 @@ class Bulk:
             raise ScimError("invalidSyntax", f"schemas must hold {REQUEST}", field="schemas")
         operations = keys.get("operations")
         if not isinstance(operations, list) or not operations:
-            raise ScimError("invalidSyntax", "Operations must be a list with at least one operation", field="Operations")
+            raise ScimError(
+                "invalidSyntax", "Operations must be a list with at least one operation", field="Operations"
+            )
         if len(operations) > MAX_OPERATIONS:
             raise TooLarge(f"{len(operations)} operations are more than {MAX_OPERATIONS}, see ServiceProviderConfig")
         steps = [_step(one) for one in operations]
@@ -87,7 +89,9 @@ class Bulk:
             raise ScimError("invalidSyntax", "each bulkId may be used once in a request", field="bulkId")
         limit = keys.get("failonerrors")
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-            raise ScimError("invalidValue", f"failOnErrors must be a number above 0, not {limit!r}", field="failOnErrors")
+            raise ScimError(
+                "invalidValue", f"failOnErrors must be a number above 0, not {limit!r}", field="failOnErrors"
+            )
         return Request(steps, limit)
 
     def run(self, unit: Unit, request: Request) -> Answer:
@@ -153,7 +157,9 @@ class Bulk:
         endpoint, _, id = step.path.strip("/").partition("/")
         table = TABLES.get(endpoint)
         if table is None or "/" in id:
-            raise ScimError("invalidPath", f"{step.path!r} is not the path of a resource type or resource", field="path")
+            raise ScimError(
+                "invalidPath", f"{step.path!r} is not the path of a resource type or resource", field="path"
+            )
         if bool(id) == (step.method == "POST"):
             wanted = f"/{endpoint}" if step.method == "POST" else f"/{endpoint}/{{id}}"
             raise ScimError("invalidPath", f"{step.method} takes the path {wanted}", field="path")

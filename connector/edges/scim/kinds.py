@@ -8,7 +8,8 @@ from connector.domain import agents, applications, groups, people, resources
 from connector.domain.groups import MemberChange
 from connector.domain.resources import Record
 from connector.domain.unit import Unit
-from connector.edges.scim.patch import member_ids
+from connector.edges.scim.members import member_ids
+from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.render import Renderer, Selection
 from connector.edges.scim.schema import HIDDEN, TABLES, Table
 from connector.edges.scim.validate import Body
@@ -47,10 +48,7 @@ class Agents:
         return agents.register(unit, read.document, read.external_id)
 
     def document(self, unit: Unit, record: Record) -> dict[str, Any]:
-        document = agents.document(unit, record)
-        for owner in document.get("owners", []):
-            del owner["display"], owner["type"]
-        return document
+        return agents.document(unit, record)
 
     def replace(self, unit: Unit, before: Record, read: Body) -> Record:
         held = orjson.loads(before.document)
@@ -144,7 +142,8 @@ class Groups:
         ]
 
     def _members(self, read: Body) -> tuple[str, ...]:
-        return member_ids(self._table.attributes["members"], read.document.pop("members", None), "members", strict=False)
+        listed = read.document.pop("members", None)
+        return member_ids(self._table.attributes["members"], listed, "members", PROFILES["default"])
 
 
 class Applications:

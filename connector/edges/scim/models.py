@@ -175,7 +175,6 @@ class Agent(Resource[Any]):
     parent: ParentAgent | None = None
     """The agent that this agent works under."""
 
-
     subject: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
     """The `sub` of the agent's tokens."""
 

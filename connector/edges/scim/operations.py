@@ -10,6 +10,7 @@ from connector.domain.unit import Caller, Unit
 from connector.edges.scim.answers import Answer, Conditions, etag
 from connector.edges.scim.kinds import Kind
 from connector.edges.scim.patch import Patch
+from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.render import Renderer, Selection
 from connector.edges.scim.schema import Table
 from connector.edges.scim.validate import Body, check_required
@@ -22,7 +23,7 @@ class Operations:
         self._render = render
         self._kinds = kinds
 
-    def create(self, unit: Unit, table: Table, read: Body, chosen: Selection) -> Answer:
+    def create(self, unit: Unit, table: Table, read: Body, chosen: Selection | None) -> Answer:
         record = self._kinds[table.kind].insert(unit, read)
         return self._whole(unit, table, record, chosen, 201)
 
@@ -41,14 +42,16 @@ class Operations:
         record = kind.replace(unit, before, read)
         return self._whole(unit, table, record, chosen, 200)
 
-    def patch(self, unit: Unit, table: Table, id: str, body: Any, chosen: Selection | None, conditions: Conditions) -> Answer:
+    def patch(
+        self, unit: Unit, table: Table, id: str, body: Any, chosen: Selection | None, conditions: Conditions
+    ) -> Answer:
         """200 with the resource; a group answers 204 unless attributes are asked for (its members may be many)."""
         before = self._locked(unit, table, id, conditions)
         kind = self._kinds[table.kind]
         document = kind.document(unit, before)
         if before.external_id is not None:
             document["externalId"] = before.external_id
-        patch = Patch(table, document, profile=unit.by.profile)
+        patch = Patch(table, document, PROFILES[unit.by.profile])
         patch.apply(body)
         check_required(table, patch.document)
         external_id = patch.document.pop("externalId", None)

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from connector.core.errors import Invalid
-from connector.domain.agents import Credential, Facts
+from connector.domain.agents import Facts
+from connector.domain.credentials import Credential
 from connector.domain.resources import Record
 from connector.domain.schema import GOVERNANCE
 from connector.edges.scim.answers import etag
@@ -82,7 +83,9 @@ class Renderer:
     def group(self, table: Table, record: Record, members: list[Member], chosen: Selection) -> bytes:
         """A group: its members, of whom there may be very many, are written as text at once."""
         if chosen:
-            return self.text(table, record, {"members": orjson.loads(self._members(members))} if members else {}, chosen)
+            return self.text(
+                table, record, {"members": orjson.loads(self._members(members))} if members else {}, chosen
+            )
         whole = self.text(table, record, {}, chosen)
         return b'%b,"members":%b}' % (whole[:-1], self._members(members)) if members else whole
 

@@ -81,7 +81,7 @@ class ScimService:
         profile = PROFILES[caller.profile]
         several = table is None
         parts = tuple(
-            (one.kind, parse_filter(one, query.filter, profile, across_types=several) if query.filter else None)
+            (one.kind, parse_filter(one, query.filter, profile=profile, across_types=several) if query.filter else None)
             for one in tables
         )
         chosen = {one.kind: render.selection(one, query.attributes, query.excluded) for one in tables}
@@ -136,4 +136,3 @@ def table_of(endpoint: str) -> Table:
     if table is None:
         raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in TABLES)}")
     return table
-
