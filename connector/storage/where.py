@@ -25,7 +25,13 @@ from connector.storage.operands import (
 )
 
 NAMES = {"agent": "agentUserName", "person": "userName", "group": "displayName"}
-_ORDER: Mapping[str, Callable[[Any, Any], Condition]] = {"eq": op.eq, "gt": op.gt, "ge": op.ge, "lt": op.lt, "le": op.le}
+_ORDER: Mapping[str, Callable[[Any, Any], Condition]] = {
+    "eq": op.eq,
+    "gt": op.gt,
+    "ge": op.ge,
+    "lt": op.lt,
+    "le": op.le,
+}
 
 
 def condition(filter: Filter, *, kind: str, client_id: str, sqlite: bool) -> Condition:
