@@ -228,7 +228,7 @@ def _applications(view: View) -> Relation:
 
 
 def _external_id(view: View) -> Relation:
-    e = t.external_id
+    e = t.external_id.alias()  # the statement around may join the table itself
     place = Related(view, {(): text(e.c.value)})
     mine = (e.c.client_id == view.client_id, e.c.kind == view.kind)
     return Relation(e, e.c.resource_id, mine, place, frozenset({()}))
