@@ -28,7 +28,10 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[str]:
 resource = sa.Table(
     "resource",
     metadata,
-    sa.Column("id", Text, primary_key=True),
+    sa.Column(
+        "seq", Serial, primary_key=True, autoincrement=True
+    ),  # the order of lists, and what blocks of the tally count by
+    sa.Column("id", Text, nullable=False, unique=True),
     sa.Column("kind", Text, nullable=False),  # agent | person | group
     sa.Column("name", Text, nullable=False),  # agentUserName, userName, displayName of a group
     sa.Column("name_key", Text, nullable=False),  # the name as it is compared (RFC 7643 section 2.1: NFC, case folded)
@@ -41,13 +44,37 @@ resource = sa.Table(
     _moment("modified"),
     _moment("expires", nullable=True),  # validUntil of an agent: the worker suspends it then
     sa.UniqueConstraint("kind", "name_key"),
-    sa.Index("ix_resource_kind_id", "kind", "id"),
+    sa.Index("ix_resource_kind_seq", "kind", "seq"),
+    sqlite_autoincrement=True,
 )
 resource_expiring = sa.Index(
     "ix_resource_expiring",
     resource.c.expires,
     sqlite_where=resource.c.active & resource.c.expires.is_not(None),
     postgresql_where=resource.c.active & resource.c.expires.is_not(None),
+)
+
+tally = sa.Table(  # how many of a kind there are in each block of seqs: rows are only added, and summed up now and then
+    "tally",
+    metadata,
+    sa.Column("n", Serial, primary_key=True, autoincrement=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+    sa.Column("delta", sa.BigInteger, nullable=False),
+    sa.Index("ix_tally_kind_block", "kind", "block", "delta"),
+)
+
+searchable = (
+    sa.Table(  # values inside documents that are searched by, apart: found by index, or by scanning narrow rows
+        "searchable",
+        metadata,
+        sa.Column("n", Serial, primary_key=True, autoincrement=True),
+        sa.Column("attribute", Text, nullable=False),  # emails.value
+        sa.Column("key", Text, nullable=False),  # the value as it is compared
+        sa.Column("resource_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), nullable=False),
+        sa.Index("ix_searchable_attribute_key", "attribute", "key"),
+        sa.Index("ix_searchable_resource_id", "resource_id"),
+    )
 )
 
 external_id = sa.Table(  # RFC 7643 section 3.1: chosen by the client, unique in its own provisioning domain
@@ -67,6 +94,7 @@ member = sa.Table(
     sa.Column("member_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_kind", Text, nullable=False),
     sa.Index("ix_member_member_id", "member_id"),
+    sqlite_with_rowid=False,
 )
 
 ownership = sa.Table(
@@ -122,6 +150,13 @@ revoked_token = sa.Table(
     metadata,
     sa.Column("jti", Text, primary_key=True),
     _moment("expires"),
+)
+
+epoch = sa.Table(  # counts up when what a cached decision rests on has changed
+    "epoch",
+    metadata,
+    sa.Column("name", Text, primary_key=True),  # clients: their tokens, secrets, scopes and state
+    sa.Column("value", sa.BigInteger, nullable=False),
 )
 
 replay = sa.Table(  # one-time identifiers that were seen: jti of client assertions, SAML request ids
@@ -222,7 +257,7 @@ audit_event = sa.Table(
     "audit_event",
     metadata,
     sa.Column("seq", Serial, primary_key=True, autoincrement=True),
-    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("id", Text, nullable=False),
     _moment("time"),
     sa.Column("action", Text, nullable=False),
     sa.Column("subject_id", Text, nullable=False),
