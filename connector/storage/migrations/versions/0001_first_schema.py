@@ -39,6 +39,7 @@ def downgrade() -> None:
         "link",
         "target",
         "replay",
+        "epoch",
         "revoked_token",
         "cutoff",
         "credential",
@@ -46,6 +47,8 @@ def downgrade() -> None:
         "ownership",
         "member",
         "external_id",
+        "searchable",
+        "tally",
         "resource",
     ):
         op.drop_table(name)
@@ -54,6 +57,7 @@ def downgrade() -> None:
 def _records() -> None:
     op.create_table(
         "resource",
+        sa.Column("seq", _Serial, autoincrement=True, nullable=False),
         _text("id"),
         _text("kind"),
         _text("name"),
@@ -64,8 +68,10 @@ def _records() -> None:
         _text("created"),
         _text("modified"),
         _text("expires", nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_resource")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_resource")),
+        sa.UniqueConstraint("id", name=op.f("uq_resource_id")),
         sa.UniqueConstraint("kind", "name_key", name=op.f("uq_resource_kind_name_key")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_resource_expiring",
@@ -74,7 +80,29 @@ def _records() -> None:
         sqlite_where=sa.text("active = 1 AND expires IS NOT NULL"),
         postgresql_where=sa.text("active AND expires IS NOT NULL"),
     )
-    op.create_index("ix_resource_kind_id", "resource", ["kind", "id"])
+    op.create_index("ix_resource_kind_seq", "resource", ["kind", "seq"])
+    op.create_table(
+        "tally",
+        sa.Column("n", _Serial, autoincrement=True, nullable=False),
+        _text("kind"),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("delta", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_tally")),
+    )
+    op.create_index("ix_tally_kind_block", "tally", ["kind", "block", "delta"])
+    op.create_table(
+        "searchable",
+        sa.Column("n", _Serial, autoincrement=True, nullable=False),
+        _text("attribute"),
+        _text("key"),
+        _text("resource_id"),
+        sa.ForeignKeyConstraint(
+            ["resource_id"], ["resource.id"], name=op.f("fk_searchable_resource_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_searchable")),
+    )
+    op.create_index("ix_searchable_attribute_key", "searchable", ["attribute", "key"])
+    op.create_index("ix_searchable_resource_id", "searchable", ["resource_id"])
     op.create_table(
         "external_id",
         _text("client_id"),
@@ -95,6 +123,7 @@ def _records() -> None:
         sa.ForeignKeyConstraint(["group_id"], ["resource.id"], name=op.f("fk_member_group_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["member_id"], ["resource.id"], name=op.f("fk_member_member_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("group_id", "member_id", name=op.f("pk_member")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_member_member_id", "member", ["member_id"])
     op.create_table(
@@ -150,6 +179,12 @@ def _callers() -> None:
     )
     op.create_table(
         "revoked_token", _text("jti"), _text("expires"), sa.PrimaryKeyConstraint("jti", name=op.f("pk_revoked_token"))
+    )
+    op.create_table(
+        "epoch",
+        _text("name"),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_epoch")),
     )
     op.create_table(
         "replay",
@@ -253,7 +288,6 @@ def _audit() -> None:
         _text("mac"),
         sa.Column("leaf", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_event")),
-        sa.UniqueConstraint("id", name=op.f("uq_audit_event_id")),
         sa.UniqueConstraint("leaf", name=op.f("uq_audit_event_leaf")),
         sqlite_autoincrement=True,
     )
