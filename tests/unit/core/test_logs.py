@@ -47,7 +47,17 @@ def test_less_severe_lines_than_asked_for_are_left_out(lines: Callable[[], list[
 
 @pytest.mark.parametrize(
     "name",
-    "client_secret password bind_passwd access_token client_assertion Authorization cookie private_key bearer".split(),
+    [
+        "client_secret",
+        "password",
+        "bind_passwd",
+        "access_token",
+        "client_assertion",
+        "Authorization",
+        "cookie",
+        "private_key",
+        "bearer",
+    ],
 )
 def test_values_under_names_of_secrets_are_blotted_out(name: str) -> None:
     assert logs.redact(None, "", {name: "plain words", "agent": "agt-1"}) == {name: "********", "agent": "agt-1"}
