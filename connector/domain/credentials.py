@@ -16,7 +16,7 @@ from connector.core.errors import Invalid
 from connector.core.secret import fingerprint, new_secret
 from connector.domain.events import Action
 from connector.domain.unit import Unit
-from connector.storage import credentials, epochs
+from connector.storage import counters, credentials
 from connector.storage.credentials import Credential
 
 _CERTIFICATE = "x509Certificates.value"
@@ -128,7 +128,7 @@ def revoke_all(unit: Unit, holder_kind: str, holder_id: str) -> None:
     for revoked in credentials.revoke(unit.tx, holder_id):
         unit.record(Action.CREDENTIAL_REVOKED, holder_kind, holder_id, credential=revoked)
     if holder_kind == "client":
-        epochs.advance(unit.tx, epochs.CLIENTS)
+        counters.advance(unit.tx, counters.CLIENTS)
 
 
 def used_before(unit: Unit, scope: str, identifier: str, expires: str) -> bool:

@@ -12,8 +12,8 @@ from connector.core.secret import fingerprint
 from connector.domain import access, clients
 from connector.domain.events import Action
 from connector.domain.unit import Caller, Domain, Unit
+from connector.storage import counters
 from connector.storage import credentials as store
-from connector.storage import epochs
 
 TYPE = "at+jwt"
 LIFETIME = timedelta(minutes=10)
@@ -86,7 +86,7 @@ class Tokens:
         token = token.strip()
         key = fingerprint(token)
         with self._domain.glance() as unit:
-            epoch, moment = epochs.current(unit.tx, epochs.CLIENTS), unit.tx.moment
+            epoch, moment = counters.value(unit.tx, counters.CLIENTS), unit.tx.moment
         known = self._known.get(key)
         if known is not None and known.epoch == epoch and moment < known.until:
             return known.caller
@@ -143,7 +143,7 @@ class Tokens:
             return
         if caller.id == unit.by.id:
             store.revoke_token(unit.tx, claims["jti"], to_text(datetime.fromtimestamp(claims["exp"], UTC)))
-            epochs.advance(unit.tx, epochs.CLIENTS)
+            counters.advance(unit.tx, counters.CLIENTS)
             unit.record(Action.TOKEN_REVOKED, caller.kind, caller.id, token=claims["jti"])
 
     def _live(self, unit: Unit, token: str) -> tuple[Caller, dict[str, Any]]:

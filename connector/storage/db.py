@@ -118,8 +118,8 @@ class Database:
         self.url = sa.make_url(url)
         self.clock = clock
         self._new_id = new_id
-        self._engine = _engine(self.url)
-        self._own = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = _engine(self.url)
+        self._own = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.dialect = self.url.get_backend_name()
         self._idle: deque[_Session] = deque()
         self._queue = _WriterQueue(self.url.database) if self.dialect == "sqlite" and self.url.database else None
@@ -197,7 +197,7 @@ class Database:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
         from alembic import command  # imported here: only this needs it, and it takes long to load
 
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             connection.execution_options(sqlite_immediate=True)
             with connection.begin():
                 if self.dialect == "postgresql":
@@ -211,7 +211,7 @@ class Database:
         from alembic.migration import MigrationContext
         from alembic.script import ScriptDirectory
 
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
         wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
         if present != wanted:
@@ -223,7 +223,7 @@ class Database:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().discard()
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class _WriterQueue:

@@ -74,8 +74,30 @@ searchable = (
         sa.Column("resource_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), nullable=False),
         sa.Index("ix_searchable_attribute_key", "attribute", "key"),
         sa.Index("ix_searchable_resource_id", "resource_id"),
+        sqlite_autoincrement=True,
     )
 )
+
+# Trigrams of searched values, for "contains": an index of PostgreSQL's where its extension can be had, a table of SQLite's,
+# which the worker fills and empties (searchable.py), because doing so within each change would double its cost.
+TRIGRAMS = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE searchable_trigram USING fts5"
+        "(key, content='searchable', content_rowid='n', tokenize='trigram', columnsize=0)",
+        "CREATE TABLE searchable_gone (n INTEGER PRIMARY KEY, key TEXT NOT NULL)",
+    ),
+    "postgresql": (
+        """DO $$ BEGIN
+            CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            CREATE INDEX ix_searchable_key_trigram ON searchable USING gin (key gin_trgm_ops);
+        EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+            RAISE NOTICE 'pg_trgm cannot be had: searches with co read every value';
+        END $$""",
+    ),
+}
+for _dialect, _statements in TRIGRAMS.items():
+    for _statement in _statements:
+        sa.event.listen(searchable, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 external_id = sa.Table(  # RFC 7643 section 3.1: chosen by the client, unique in its own provisioning domain
     "external_id",
@@ -152,10 +174,10 @@ revoked_token = sa.Table(
     _moment("expires"),
 )
 
-epoch = sa.Table(  # counts up when what a cached decision rests on has changed
-    "epoch",
+counter = sa.Table(
+    "counter",
     metadata,
-    sa.Column("name", Text, primary_key=True),  # clients: their tokens, secrets, scopes and state
+    sa.Column("name", Text, primary_key=True),  # see counters.py
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 

@@ -6,7 +6,6 @@ it needs a revision of its own.
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,17 +46,23 @@ def created(request: pytest.FixtureRequest, database: Database, tmp_path: Path) 
         name = f"created_{next(_numbers)}"
         url, drop = server.create_database(name), lambda: server.drop_database(name)
     made = Database(url)
-    with _connect(made) as connection:
-        metadata.create_all(connection)
+    metadata.create_all(made.engine)
     yield made
     made.close()
     drop()
 
 
 def test_alembic_finds_no_difference_between_a_migrated_database_and_the_metadata(database: Database) -> None:
-    with _connect(database) as connection:
+    with database.engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "target_metadata": metadata,
+                # made by statements of their own, which the next test compares
+                "include_name": lambda name, *_: "trigram" not in (name or "") and name != "searchable_gone",
+            },
         )
         differences = compare_metadata(context, metadata)
 
@@ -74,26 +79,16 @@ def test_a_migrated_database_holds_what_the_metadata_would_create(database: Data
 def test_the_first_revision_can_be_taken_back(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
-    with _connect(database) as connection:
+    with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
 
-    with _connect(database) as connection:
-        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-
-
-@contextmanager
-def _connect(database: Database) -> Iterator[sa.Connection]:
-    """A connection of SQLAlchemy's own kind, as migrations get one."""
-    engine = sa.create_engine(database.url)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
+    assert sa.inspect(database.engine).get_table_names() == ["alembic_version"]
 
 
 def _described(database: Database) -> set[tuple[object, ...]]:
     queries = _SQLITE if database.dialect == "sqlite" else _POSTGRESQL
-    with _connect(database) as connection:
+    with database.engine.connect() as connection:
         rows = [(what, *row) for what, query in queries.items() for row in connection.execute(sa.text(query))]
     return {tuple(map(_ordered, row)) for row in rows if "alembic_version" not in str(row)}
 

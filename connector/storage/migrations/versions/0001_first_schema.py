@@ -20,6 +20,23 @@ def _text(name: str, *, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(name, _Text, nullable=nullable)
 
 
+_TRIGRAMS = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE searchable_trigram USING fts5"
+        "(key, content='searchable', content_rowid='n', tokenize='trigram', columnsize=0)",
+        "CREATE TABLE searchable_gone (n INTEGER PRIMARY KEY, key TEXT NOT NULL)",
+    ),
+    "postgresql": (
+        """DO $$ BEGIN
+            CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            CREATE INDEX ix_searchable_key_trigram ON searchable USING gin (key gin_trgm_ops);
+        EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+            RAISE NOTICE 'pg_trgm cannot be had: searches with co read every value';
+        END $$""",
+    ),
+}
+
+
 def upgrade() -> None:
     _records()
     _callers()
@@ -29,6 +46,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.drop_table("searchable_trigram")
+        op.drop_table("searchable_gone")
     for name in (
         "lease",
         "audit_checkpoint",
@@ -39,13 +59,13 @@ def downgrade() -> None:
         "link",
         "target",
         "replay",
-        "epoch",
         "revoked_token",
         "cutoff",
         "credential",
         "client",
         "ownership",
         "member",
+        "counter",
         "external_id",
         "searchable",
         "tally",
@@ -69,8 +89,8 @@ def _records() -> None:
         _text("modified"),
         _text("expires", nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_resource")),
-        sa.UniqueConstraint("id", name=op.f("uq_resource_id")),
         sa.UniqueConstraint("kind", "name_key", name=op.f("uq_resource_kind_name_key")),
+        sa.UniqueConstraint("id", name=op.f("uq_resource_id")),
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -96,13 +116,16 @@ def _records() -> None:
         _text("attribute"),
         _text("key"),
         _text("resource_id"),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_searchable")),
         sa.ForeignKeyConstraint(
             ["resource_id"], ["resource.id"], name=op.f("fk_searchable_resource_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("n", name=op.f("pk_searchable")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_searchable_attribute_key", "searchable", ["attribute", "key"])
     op.create_index("ix_searchable_resource_id", "searchable", ["resource_id"])
+    for statement in _TRIGRAMS[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "external_id",
         _text("client_id"),
@@ -181,10 +204,10 @@ def _callers() -> None:
         "revoked_token", _text("jti"), _text("expires"), sa.PrimaryKeyConstraint("jti", name=op.f("pk_revoked_token"))
     )
     op.create_table(
-        "epoch",
+        "counter",
         _text("name"),
         sa.Column("value", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_epoch")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
     )
     op.create_table(
         "replay",
