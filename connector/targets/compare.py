@@ -9,7 +9,6 @@ from typing import Any
 
 from connector.targets.base import Account, Changes, Value
 
-
 # What an entry has beyond what we want is no difference: the classes that others gave an LDAP entry stay (RFC 4512 section 2.4).
 _ONLY_ADDED = frozenset({"objectclass"})
 

@@ -169,10 +169,10 @@ class ScimWire:
             break
         if answer.status < 300 or answer.status in refused:
             return answer
-        problem = self._error(answer)
-        if problem.retry_after is not None:
-            self._quiet = self._clock() + timedelta(seconds=problem.retry_after), problem.detail
-        raise problem
+        refusal = self._error(answer)
+        if refusal.retry_after is not None:
+            self._quiet = self._clock() + timedelta(seconds=refusal.retry_after), refusal.detail
+        raise refusal
 
     def _keep_quiet(self) -> None:
         """Nothing is sent before the time that the server asked for is over (RFC 9110 section 10.2.3)."""
