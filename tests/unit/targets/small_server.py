@@ -1,12 +1,14 @@
 """A small real HTTP server whose answers a test writes: what a broken or busy SCIM service looks like on the wire."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 SCIM = "application/scim+json"
@@ -69,10 +71,18 @@ def listed(resources: list[dict[str, Any]], total: int | None = None) -> dict[st
 
 
 @contextmanager
-def serve(routes: dict[str, Any], *, port: int = 0) -> Iterator[SmallServer]:
+def serve(
+    routes: dict[str, Any], *, port: int = 0, certificate: tuple[Path, Path] | None = None
+) -> Iterator[SmallServer]:
+    """On that port, over TLS where a certificate and its key are given."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
-    small = SmallServer(f"http://127.0.0.1:{server.server_address[1]}", routes)
+    scheme = "http" if certificate is None else "https"
+    small = SmallServer(f"{scheme}://127.0.0.1:{server.server_address[1]}", routes)
     server.small = small  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -85,6 +95,10 @@ def serve(routes: dict[str, Any], *, port: int = 0) -> Iterator[SmallServer]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        with suppress(ssl.SSLError):  # a client that does not trust our certificate
+            super().handle()
+
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
