@@ -76,10 +76,14 @@ class Connector:
 
     def run(self, *arguments: str, status: int = 0) -> Any:
         """A command with --json; its parsed output."""
-        command = [_CONNECTOR, *arguments, "--json"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+        done = self.call(*arguments, "--json")
         assert done.returncode == status, done.stderr + done.stdout
         return orjson.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command as an operator gives it."""
+        command = [_CONNECTOR, *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
 
     def scim(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int = 201) -> dict[str, Any]:
         answer = self.http.request(method, f"{self.url}/scim/v2{path}", json=body, headers=self.headers)
