@@ -32,7 +32,7 @@ def _options() -> argparse.Namespace:
         epilog="The real thing: --users 10000 --groups 1000,10000 --rounds 5 --seconds 3 --postgresql --json bench.json",
     )
     parser.add_argument("--users", type=int, default=1000, help="loaded into every server before the rounds")
-    parser.add_argument("--spares", type=int, default=300, help="loaded besides, to be added to groups")
+    parser.add_argument("--added", type=int, default=200, help="users that a round adds to each group; loaded besides")
     parser.add_argument("--groups", type=_numbers, default=[1000], help="sizes of the groups, such as 1000,10000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
@@ -119,7 +119,7 @@ def main() -> None:
         fresh = {server.name: server.pss_mib() for server in started}
         sites = [Site(server, loader, options.connections) for server in started]
         for site in sites:
-            site.load(options.users, options.spares)
+            site.load(options.users, share=options.added, rounds=options.rounds)
         loaded = {server.name: server.pss_mib() for server in started}
         measured = _rounds(sites, options)
         memory = {s.name: Memory(fresh[s.name], loaded[s.name], s.pss_mib()) for s in started}

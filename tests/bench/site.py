@@ -48,6 +48,7 @@ class Site:
     spares: list[Account] = field(default_factory=list)  # loaded too, but in no group at first
     made: list[Account] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
+    share: int = 1  # of the spares, for one round
     no_bulk: str = ""
     load_rate: float = 0.0
     _last: int = 0
@@ -79,11 +80,12 @@ class Site:
         """Outside the measurement; in the order of the paths."""
         return sorted(self.send([self.request("GET", path) for path in paths]).replies, key=lambda one: one.index)
 
-    def load(self, count: int, spares: int) -> None:
-        """Put the users in, by Bulk where it is offered."""
+    def load(self, count: int, *, share: int, rounds: int) -> None:
+        """Put the users in, by Bulk where it is offered; `share` of them besides for each round's additions to groups."""
+        self.share = share
         self.no_bulk = self._why_no_bulk()
         begun = time.perf_counter()
-        loaded = self.create(count + spares)
+        loaded = self.create(count + share * rounds)
         elapsed = time.perf_counter() - begun
         self.users, self.spares = loaded[:count], loaded[count:]
         self.load_rate = len(loaded) / elapsed

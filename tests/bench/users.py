@@ -59,7 +59,7 @@ def user(number: int, title: str = "Agent") -> dict[str, Any]:
 
 
 def user_name(number: int) -> str:
-    return f"agent{number:08d}"
+    return f"bench{number:08d}"
 
 
 def _address(kind: str, street: str, *, primary: bool) -> dict[str, Any]:

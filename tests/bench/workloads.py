@@ -169,9 +169,7 @@ def bulk(site: Site, count: int) -> Work:
 def group_add(size: int, site: Site, count: int) -> Work:
     """One new member with each request; afterwards every acknowledged member must be there."""
     group = site.group(size)
-    added = site.spares[group.used : group.used + count]
-    if not added:
-        raise Refused("no spare users left to add: give more --spares")
+    added = site.spares[group.used : group.used + min(count, site.share)]
     group.used += len(added)
 
     def wrong(replies: list[Reply]) -> int:
