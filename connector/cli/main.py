@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from connector import __version__
-from connector.app import Parts
 from connector.cli import records, targets
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
 from connector.core.keys import PURPOSES
 from connector.domain import clients, credentials
+from connector.parts import Parts
 from connector.settings import PREFIX, load
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from connector.app import assemble, create_app
+from connector.app import create_app
 from connector.cli.main import main
 from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.domain.events import Action
+from connector.parts import assemble
 from connector.settings import Settings
 from connector.targets.registry import KINDS
 
