@@ -4,7 +4,7 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class World:
         with self.domain.change(SYSTEM) as unit:
             agent = resources.by_id(unit.tx, "agent", agent_id)
             assert agent is not None
-            resources.update(unit.tx, Record(**{**vars(agent), "active": False}))
+            resources.update(unit.tx, replace(agent, active=False), renamed=False)
             ended = saml.end_sessions(unit.tx, agent_id)
             unit.tell_apps(agent_id, ended)
         return ended

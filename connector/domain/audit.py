@@ -26,6 +26,7 @@ from connector.storage.audit import Checkpoint, EventRow
 
 _LEASE_SECONDS = 10
 _BATCH = 1000
+_PART = 250
 
 
 class Sealer:
@@ -37,12 +38,22 @@ class Sealer:
         self._origin = origin
 
     def seal(self) -> int:
-        """Put what is committed and not sealed into the tree and sign a checkpoint; how many events."""
+        """Put what is committed and not sealed into the tree and sign a checkpoint; how many events.
+
+        In small parts, so that who writes meanwhile does not wait long.
+        """
+        sealed, part = 0, _PART
+        while part == _PART:
+            part = self._seal_part()
+            sealed += part
+        return sealed
+
+    def _seal_part(self) -> int:
         with self._domain.change(SYSTEM) as unit:
             until = to_text(unit.tx.moment + timedelta(seconds=_LEASE_SECONDS))
             if not audit.take_lease(unit.tx, "sealer", self._holder, until):
                 return 0
-            events = audit.unsealed(unit.tx, _BATCH)
+            events = audit.unsealed(unit.tx, _PART)
             if events:
                 self._append(unit, events)
             return len(events)

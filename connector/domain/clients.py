@@ -75,10 +75,11 @@ def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
     return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
 
 
-def caller_of_bearer(unit: Unit, token: str) -> Caller | None:
-    """The caller whose static bearer this is."""
-    holder = credentials.bearer_holder(unit, token)
-    return caller_of(unit, holder) if holder else None
+def caller_of_bearer(unit: Unit, token: str) -> tuple[Caller, str | None] | None:
+    """The caller whose static bearer this is, and when the bearer ends."""
+    found = credentials.bearer(unit, token)
+    caller = caller_of(unit, found.holder_id) if found else None
+    return (caller, found.not_after) if found and caller else None
 
 
 def _caller(client: Client) -> Caller:

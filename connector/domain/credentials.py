@@ -16,7 +16,7 @@ from connector.core.errors import Invalid
 from connector.core.secret import fingerprint, new_secret
 from connector.domain.events import Action
 from connector.domain.unit import Unit
-from connector.storage import credentials
+from connector.storage import counters, credentials
 from connector.storage.credentials import Credential
 
 _CERTIFICATE = "x509Certificates.value"
@@ -119,15 +119,16 @@ def public_keys(unit: Unit, holder_id: str) -> list[dict[str, Any]]:
     return [orjson.loads(c.public_key or "{}") for c in credentials.usable(unit.tx, holder_id, "public_key")]
 
 
-def bearer_holder(unit: Unit, token: str) -> str | None:
-    """The id of the client whose static bearer this is."""
-    found = credentials.by_secret(unit.tx, "bearer", fingerprint(token))
-    return found.holder_id if found else None
+def bearer(unit: Unit, token: str) -> Credential | None:
+    """The live static bearer with that text."""
+    return credentials.by_secret(unit.tx, "bearer", fingerprint(token))
 
 
 def revoke_all(unit: Unit, holder_kind: str, holder_id: str) -> None:
     for revoked in credentials.revoke(unit.tx, holder_id):
         unit.record(Action.CREDENTIAL_REVOKED, holder_kind, holder_id, credential=revoked)
+    if holder_kind == "client":
+        counters.advance(unit.tx, counters.CLIENTS)
 
 
 def used_before(unit: Unit, scope: str, identifier: str, expires: str) -> bool:

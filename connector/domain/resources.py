@@ -1,17 +1,19 @@
 """What agents, people and groups have in common: names are unique, externalIds belong to their client, versions count up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from connector.core.errors import Conflict, Invalid, NotFound, Stale
-from connector.core.query import Filter
-from connector.domain.schema import NAME_OF, TYPE_OF
+from connector.core.query import Filter, comparison_key
+from connector.domain.schema import NAME_OF, SEARCHED_BY, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import groups, owners, resources
+from connector.storage import groups, owners, resources, searchable
 from connector.storage.resources import Record
+from connector.storage.search import search as _search
 
 __all__ = ["Draft", "Record", "create", "fetch", "memberships", "names", "remove", "save", "search"]
 
@@ -37,8 +39,8 @@ def fetch(unit: Unit, kind: str, id: str, *, if_match: int | None = None, lock: 
 
 
 def search(unit: Unit, kind: str, filter: Filter | None, *, offset: int, limit: int) -> tuple[int, list[Record]]:
-    """How many match, and one page of them in order of id."""
-    return resources.search(unit.tx, kind, filter, client_id=unit.by.id, offset=offset, limit=limit)
+    """How many match, and one page of them in the order in which they were made."""
+    return _search(unit.tx, kind, filter, client_id=unit.by.id, offset=offset, limit=limit)
 
 
 def memberships(unit: Unit, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
@@ -52,13 +54,10 @@ def names(unit: Unit, ids: Iterable[str]) -> dict[str, Record]:
 
 def create(unit: Unit, kind: str, draft: Draft) -> Record:
     """Insert it. Conflict where its name, or the client's externalId, is taken."""
-    name = _name(kind, draft)
-    _claim_name(unit, kind, name, own_id=None)
-    _claim_external_id(unit, kind, draft.external_id, own_id=None)
     record = Record(
         id=unit.tx.new_id({"agent": "agt", "person": "usr", "group": "grp"}[kind]),
         kind=kind,
-        name=name,
+        name=_name(kind, draft),
         document=orjson.dumps(draft.document).decode(),
         active=draft.active,
         version=1,
@@ -67,9 +66,10 @@ def create(unit: Unit, kind: str, draft: Draft) -> Record:
         expires=draft.expires,
         external_id=draft.external_id,
     )
-    resources.insert(unit.tx, record)
-    if draft.external_id is not None:
-        resources.set_external_id(unit.tx, unit.by.id, kind, record.id, draft.external_id)
+    with _named(kind, record.name, draft.external_id):
+        record = resources.insert(unit.tx, record, _searched_by(draft.document))
+        if draft.external_id is not None:
+            resources.set_external_id(unit.tx, unit.by.id, record, draft.external_id, fresh=True)
     return record
 
 
@@ -80,12 +80,8 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
     something beside the document did (owners, members), which counts up the version too.
     """
     name = _name(before.kind, draft)
-    if name != before.name:
-        _claim_name(unit, before.kind, name, own_id=before.id)
-    if draft.external_id != before.external_id:
-        _claim_external_id(unit, before.kind, draft.external_id, own_id=before.id)
-        resources.set_external_id(unit.tx, unit.by.id, before.kind, before.id, draft.external_id)
-    changed = _differences(orjson.loads(before.document), draft.document)
+    old = orjson.loads(before.document)
+    changed = _differences(old, draft.document)
     if draft.external_id != before.external_id:
         changed.append("externalId")
     if not changed and not also_changed:
@@ -100,7 +96,12 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
         version=before.version + 1,
         modified=unit.tx.now,
     )
-    resources.update(unit.tx, after)
+    with _named(before.kind, name, draft.external_id):
+        resources.update(unit.tx, after, renamed=name != before.name)
+        if draft.external_id != before.external_id:
+            resources.set_external_id(unit.tx, unit.by.id, after, draft.external_id)
+    if not SEARCHED_BY.isdisjoint(changed):
+        searchable.replace(unit.tx, before.id, _searched_by(draft.document))
     return after, changed
 
 
@@ -112,7 +113,7 @@ def remove(unit: Unit, record: Record) -> list[str]:
     agents = owners.agents_of(unit.tx, record.id)
     joined = [group_id for group_id, _ in groups.memberships(unit.tx, [record.id]).get(record.id, [])]
     resources.touch(unit.tx, sorted([*joined, *agents]))
-    resources.delete(unit.tx, record.id)
+    resources.delete(unit.tx, record)
     return agents
 
 
@@ -123,18 +124,24 @@ def _name(kind: str, draft: Draft) -> str:
     return name
 
 
-def _claim_name(unit: Unit, kind: str, name: str, *, own_id: str | None) -> None:
-    holder = resources.name_holder(unit.tx, kind, name)
-    if holder not in (None, own_id):
-        raise Conflict(f"there is another {TYPE_OF[kind]} with the {NAME_OF[kind]} {name!r}", field=NAME_OF[kind])
+@contextmanager
+def _named(kind: str, name: str, external_id: str | None) -> Iterator[None]:
+    """Say whose value is taken where the database says that one is."""
+    try:
+        yield
+    except Conflict as taken:
+        attribute, value = (NAME_OF[kind], name) if taken.field == "name" else ("externalId", external_id)
+        raise Conflict(f"there is another {TYPE_OF[kind]} with the {attribute} {value!r}", field=attribute) from taken
 
 
-def _claim_external_id(unit: Unit, kind: str, value: str | None, *, own_id: str | None) -> None:
-    if value is None:
-        return
-    holder = resources.external_id_holder(unit.tx, unit.by.id, kind, value)
-    if holder not in (None, own_id):
-        raise Conflict(f"there is another {TYPE_OF[kind]} with the externalId {value!r}", field="externalId")
+def _searched_by(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """(attribute, key) of the values in the document that are kept as rows to be searched by."""
+    return [
+        (f"{attribute}.value", comparison_key(value))
+        for attribute in SEARCHED_BY
+        for one in document.get(attribute, ())
+        if isinstance(value := one.get("value"), str)
+    ]
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

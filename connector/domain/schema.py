@@ -8,3 +8,6 @@ GOVERNANCE = "urn:agentidp:params:scim:schemas:extension:governance:1.0:Agent"
 
 NAME_OF = {"agent": "agentUserName", "person": "userName", "group": "displayName"}
 TYPE_OF = {"agent": "Agent", "person": "User", "group": "Group"}
+
+# Lists of objects whose `value` is kept as a row of its own, to be searched by.
+SEARCHED_BY = frozenset({"emails"})

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.core.clock import to_text
+from connector.core.clock import from_text, to_text
 from connector.core.errors import Denied, Unauthenticated
 from connector.core.jose import Signer
+from connector.core.secret import fingerprint
 from connector.domain import access, clients
 from connector.domain.events import Action
 from connector.domain.unit import Caller, Domain, Unit
+from connector.storage import counters
 from connector.storage import credentials as store
 
 TYPE = "at+jwt"
 LIFETIME = timedelta(minutes=10)
 _STATIC_BEARER = "acb_"
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,15 @@ class Token:
         return f"Token({' '.join(sorted(self.scopes))})"
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A client behind a token, as it was when the epoch of clients was this one."""
+
+    caller: Caller
+    epoch: int
+    until: datetime
+
+
 class Tokens:
     """Issues and recognises the access tokens of one issuer."""
 
@@ -37,6 +49,7 @@ class Tokens:
         self._domain = domain
         self._signer = signer
         self._issuer = issuer
+        self._known: dict[str, _Known] = {}  # by the token's SHA-256
 
     def issue(self, unit: Unit, caller: Caller, asked: frozenset[str]) -> Token:
         """A token for the caller itself. Denied where it asks for more than it has, or is an agent that may not sign on."""
@@ -63,18 +76,38 @@ class Tokens:
         return Token(self._signer.sign(claims, type=TYPE), scopes, int(LIFETIME.total_seconds()))
 
     def caller(self, header: str | None) -> Caller:
-        """Whose `Authorization: Bearer …` this is: an access token of ours or a static bearer. Unauthenticated otherwise."""
+        """Whose `Authorization: Bearer …` this is: an access token of ours or a static bearer. Unauthenticated otherwise.
+
+        A client's answer is kept until the token ends, or until anything about any client changes: then it is looked at again.
+        """
         kind, _, token = (header or "").partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise Unauthenticated("send an access token: Authorization: Bearer …")
         token = token.strip()
+        key = fingerprint(token)
+        with self._domain.glance() as unit:
+            epoch, moment = counters.value(unit.tx, counters.CLIENTS), unit.tx.moment
+        known = self._known.get(key)
+        if known is not None and known.epoch == epoch and moment < known.until:
+            return known.caller
         with self._domain.view() as unit:
-            if token.startswith(_STATIC_BEARER):
-                found = clients.caller_of_bearer(unit, token)
-                if found is None:
-                    raise Unauthenticated("the bearer token is not known, or it was revoked")
-                return found
-            return self._live(unit, token)[0]
+            found, until = self._bearer(unit, token) if token.startswith(_STATIC_BEARER) else self._token(unit, token)
+        if found.kind == "client":
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = _Known(found, epoch, until)
+        return found
+
+    def _bearer(self, unit: Unit, token: str) -> tuple[Caller, datetime]:
+        found = clients.caller_of_bearer(unit, token)
+        if found is None:
+            raise Unauthenticated("the bearer token is not known, or it was revoked")
+        caller, not_after = found
+        return caller, from_text(not_after) if not_after else datetime.max.replace(tzinfo=UTC)
+
+    def _token(self, unit: Unit, token: str) -> tuple[Caller, datetime]:
+        caller, claims = self._live(unit, token)
+        return caller, datetime.fromtimestamp(claims["exp"], UTC)
 
     def agent(self, header: str | None, decode: Callable[[str | None], tuple[str, str] | None]) -> Caller:
         """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
@@ -110,6 +143,7 @@ class Tokens:
             return
         if caller.id == unit.by.id:
             store.revoke_token(unit.tx, claims["jti"], to_text(datetime.fromtimestamp(claims["exp"], UTC)))
+            counters.advance(unit.tx, counters.CLIENTS)
             unit.record(Action.TOKEN_REVOKED, caller.kind, caller.id, token=claims["jti"])
 
     def _live(self, unit: Unit, token: str) -> tuple[Caller, dict[str, Any]]:

@@ -108,3 +108,9 @@ class Domain:
         """A unit that only reads."""
         with self.database.snapshot() as tx:
             yield Unit(tx, by, self.mac_key)
+
+    @contextmanager
+    def glance(self) -> Iterator[Unit]:
+        """For a single reading statement, outside of any other unit."""
+        with self.database.glance() as tx:
+            yield Unit(tx, SYSTEM, self.mac_key)

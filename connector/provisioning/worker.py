@@ -20,13 +20,14 @@ from connector.domain.events import Action
 from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.connections import Connections
 from connector.provisioning.push import Push
-from connector.storage import outbox, targets
+from connector.storage import outbox, searchable, tally, targets
 from connector.storage.outbox import Claim
 from connector.targets.base import NotAllowed, TargetError, Throttled, Unreachable
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 300.0
 _TARGET_WAIT = 5.0  # how long a target that could not be reached is left alone, doubled each time
 _HOUSEKEEPING = 1.0
+_INDEX_TURNS = 50  # so often in one turn, so that a large load is caught up with, while others may write between
 
 TellApp = Callable[[str, str], None]
 log = logger()
@@ -217,6 +218,11 @@ class Worker:
             self._checkpoint_file.write_text(note)
         with self._domain.change(SYSTEM.because("validUntil has passed")) as unit:
             agents.suspend_expired(unit)
+        for _ in range(_INDEX_TURNS):
+            with self._domain.change(SYSTEM) as unit:
+                tally.sum_up(unit.tx)
+                if not searchable.index(unit.tx):
+                    break
 
     def _renew(self) -> None:
         """A push may take longer than its lease (a slow target, many steps): while we live, nobody else takes it over."""

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _e, _c = t.audit_event.c, t.audit_checkpoint.c
 
@@ -39,16 +40,19 @@ _EVENT = [_e[name] for name in EventRow.__dataclass_fields__]
 _CHECKPOINT = [_c[name] for name in Checkpoint.__dataclass_fields__]
 
 
+_add = Prepared(sa.insert(t.audit_event), columns=("id", "time", "action", "subject_id", "body", "mac"))
+_place = Prepared(sa.update(t.audit_event).where(_e.seq == sa.bindparam("seq_")), columns=("leaf",))
+
+
 def add(tx: Transaction, event: EventRow) -> None:
-    tx.execute(
-        sa.insert(t.audit_event).values(
-            id=event.id,
-            time=event.time,
-            action=event.action,
-            subject_id=event.subject_id,
-            body=event.body,
-            mac=event.mac,
-        )
+    _add(
+        tx,
+        id=event.id,
+        time=event.time,
+        action=event.action,
+        subject_id=event.subject_id,
+        body=event.body,
+        mac=event.mac,
     )
 
 
@@ -59,13 +63,13 @@ def unsealed(tx: Transaction, limit: int) -> list[EventRow]:
 
 
 def place(tx: Transaction, seq: int, leaf: int) -> None:
-    tx.execute(sa.update(t.audit_event).where(_e.seq == seq).values(leaf=leaf))
+    _place(tx, seq_=seq, leaf=leaf)
 
 
 def sealed(tx: Transaction) -> Iterator[EventRow]:
     """All events that have a place, in the order of their places."""
     query = sa.select(*_EVENT).where(_e.leaf.is_not(None)).order_by(_e.leaf)
-    for row in tx.connection.execution_options(yield_per=1000).execute(query):
+    for row in tx.execute(query.execution_options(yield_per=1000)):
         yield EventRow(*row)
 
 

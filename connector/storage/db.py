@@ -1,18 +1,22 @@
-"""The database: engine, transactions, migrations. SQLite in one file by default, PostgreSQL by URL; the same code on both."""
+"""The database: engine, transactions, migrations. SQLite in one file by default, PostgreSQL by URL; the same code on both.
 
+A session is one connection with both faces: the driver's own, for BEGIN, COMMIT and prepared statements, and SQLAlchemy's, for
+everything else. SQLAlchemy is told that the connection commits by itself, so that only we open and close transactions.
+"""
+
+import fcntl
+import os
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from connector.core.clock import Clock, to_text, utc_now
 from connector.core.errors import Invalid, Misconfigured, Unavailable
@@ -22,26 +26,89 @@ from connector.core.query import comparison_key
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
+_SESSIONS = 48
+_BEGIN = {
+    ("sqlite", None): None,
+    ("postgresql", None): None,
+    (
+        "sqlite",
+        True,
+    ): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
+    ("sqlite", False): "BEGIN",
+    ("postgresql", True): "BEGIN",
+    (
+        "postgresql",
+        False,
+    ): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
+}
 
 
-@dataclass(frozen=True)
 class Transaction:
-    """One transaction: the connection, the moment it began at, and where new ids come from."""
+    """One transaction: the moment it began at, where new ids come from, and two ways to run statements."""
 
-    connection: sa.Connection
-    moment: datetime
-    new_id: NewId
+    def __init__(self, session: "_Session", engine: sa.Engine, moment: datetime, new_id: NewId) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.sqlite = self.dialect == "sqlite"
+        self.moment = moment
+        self.new_id = new_id
+        self._session = session
+        self._driver = session.driver
+        self._violation = engine.dialect.loaded_dbapi.IntegrityError
 
-    @property
+    @cached_property
     def now(self) -> str:
         return to_text(self.moment)
 
-    @property
-    def sqlite(self) -> bool:
-        return self.connection.dialect.name == "sqlite"
-
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
-        return self.connection.execute(statement, parameters)
+        """Run a Core statement."""
+        return self._session.connection.execute(statement, parameters)
+
+    def run(self, text: str, values: Any) -> Any:
+        """Run a prepared statement's text; the driver's cursor."""
+        try:
+            return self._driver.execute(text, values)
+        except self._violation as problem:
+            raise sa.exc.IntegrityError(text, None, problem) from problem
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside is undone where it raises, and the transaction goes on."""
+        self._driver.execute("SAVEPOINT step")
+        try:
+            yield
+        except BaseException:
+            self._driver.execute("ROLLBACK TO SAVEPOINT step")
+            self._driver.execute("RELEASE SAVEPOINT step")
+            raise
+        self._driver.execute("RELEASE SAVEPOINT step")
+
+
+class _Session:
+    """A connection that is kept between transactions: taking one from SQLAlchemy's pool costs more than a small transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.connection = engine.connect()
+        self.driver: Any = self.connection.connection.dbapi_connection
+
+    def begin(self, statement: str | None) -> bool:
+        """False where the connection is broken, or the database is locked by somebody who does not queue."""
+        try:
+            if statement:
+                self.driver.execute(statement)
+        except self.connection.dialect.loaded_dbapi.OperationalError:
+            return False
+        return True
+
+    def end(self, statement: str | None) -> None:
+        if statement:
+            self.driver.execute(statement)
+        if self.connection.in_transaction():
+            self.connection.rollback()  # SQLAlchemy's own book-keeping: the driver has no transaction any more
+
+    def discard(self) -> None:
+        self.connection.invalidate()
+        self.connection.close()
 
 
 class Database:
@@ -52,7 +119,10 @@ class Database:
         self.clock = clock
         self._new_id = new_id
         self.engine = _engine(self.url)
-        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._own = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.dialect = self.url.get_backend_name()
+        self._idle: deque[_Session] = deque()
+        self._queue = _WriterQueue(self.url.database) if self.dialect == "sqlite" and self.url.database else None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -60,40 +130,77 @@ class Database:
 
         Unavailable where the database cannot be reached, or where two transactions stood in each other's way.
         """
-        with self._begin(writing=True) as transaction:
+        if self._queue is None:
+            with self._begun(writing=True) as transaction:
+                yield transaction
+            return
+        with self._queue, self._begun(writing=True) as transaction:
             yield transaction
 
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
-        """Read only."""
-        with self._begin(writing=False) as transaction:
+        """Read only; every statement sees the same state."""
+        with self._begun(writing=False) as transaction:
             yield transaction
 
     @contextmanager
-    def _begin(self, *, writing: bool) -> Iterator[Transaction]:
+    def glance(self) -> Iterator[Transaction]:
+        """For one reading statement: it is a transaction by itself, which spares PostgreSQL two messages."""
+        with self._begun(writing=None) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _begun(self, *, writing: bool | None) -> Iterator[Transaction]:
+        session = None
         try:
-            with self.engine.connect() as connection:
-                if writing:
-                    connection.execution_options(sqlite_immediate=True)  # PostgreSQL does not look at it
-                elif not self.sqlite:  # every statement is to see the same state, as on SQLite
-                    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                with connection.begin():
-                    yield Transaction(connection, self.clock(), self._new_id)
-        except sa.exc.OperationalError as problem:
-            unavailable = _unavailable(problem)
-            if unavailable is None:
+            session = self._begin(_BEGIN[self.dialect, writing])
+            yield Transaction(session, self._own, self.clock(), self._new_id)
+            session.end("COMMIT" if writing is not None else None)
+        except BaseException as problem:
+            if session is not None:
+                self._roll_back(session, begun=writing is not None)
+            translated = _translated(problem)
+            if translated is None:
                 raise
-            raise unavailable from problem
-        except sa.exc.DataError as problem:  # PostgreSQL keeps no U+0000 in a text
-            detail = "a value holds something that the database cannot keep, such as the character U+0000"
-            raise Invalid(detail) from problem
+            raise translated from problem
+        self._idle.append(session)
+
+    def _begin(self, statement: str | None) -> _Session:
+        while self._idle:
+            with suppress(IndexError):  # another thread took the last one
+                session = self._idle.pop()
+                if session.begin(statement):
+                    return session
+                self._forget(session)  # the server was restarted since; a fresh connection tells whether it is back
+        session = _Session(self._own)
+        if not session.begin(statement):
+            self._forget(session)
+            raise _busy()
+        return session
+
+    def _roll_back(self, session: _Session, *, begun: bool) -> None:
+        try:
+            session.end("ROLLBACK" if begun else None)
+        except (sa.exc.SQLAlchemyError, self._own.dialect.loaded_dbapi.Error):
+            self._forget(session)
+        else:
+            self._idle.append(session)
+
+    def _forget(self, session: _Session) -> None:
+        """Where one connection is broken the others are, too."""
+        session.discard()
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().discard()
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
+        from alembic import command  # imported here: only this needs it, and it takes long to load
+
         with self.engine.connect() as connection:
             connection.execution_options(sqlite_immediate=True)
             with connection.begin():
-                if connection.dialect.name == "postgresql":
+                if self.dialect == "postgresql":
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('agent-idp-connector'))"))
                 config = _alembic()
                 config.attributes["connection"] = connection
@@ -101,6 +208,9 @@ class Database:
 
     def check_schema(self) -> None:
         """Misconfigured where the schema is not the one that this version needs."""
+        from alembic.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
         with self.engine.connect() as connection:
             present = MigrationContext.configure(connection).get_current_revision()
         wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
@@ -111,38 +221,80 @@ class Database:
             )
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().discard()
         self.engine.dispose()
 
 
-def _unavailable(problem: sa.exc.OperationalError) -> Unavailable | None:
-    busy = Unavailable("the database is busy with another change; try again", retry_after=1)
-    if isinstance(problem.orig, sqlite3.Error):
-        return busy if problem.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else None
-    code = getattr(problem.orig, "sqlstate", None)
+class _WriterQueue:
+    """Writers of an SQLite database wait for each other here: SQLite's own waiting sleeps and polls, up to 100 ms at a time.
+
+    A lock on a file beside the database queues the processes, a lock in memory the threads of this one.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._threads = threading.Lock()
+        self._path = f"{database}.lock"
+        self._file: int | None = None
+        self._owner = 0
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        try:
+            if self._file is None or self._owner != os.getpid():  # a forked child must not share its parent's lock
+                self._file, self._owner = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), os.getpid()
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+
+def _translated(problem: BaseException) -> Exception | None:
+    """What an error of the database means to the caller; None where it means nothing to them."""
+    original = getattr(problem, "orig", None) or problem
+    if isinstance(original, sqlite3.OperationalError):
+        busy = original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return _busy() if busy else None
+    code = getattr(original, "sqlstate", None)
+    kind = {base.__name__ for base in type(original).__mro__}
     if code in _RETRIED:
-        return busy
-    if code is None or code.startswith(("08", "57P")):
+        return _busy()
+    if "OperationalError" in kind and (code is None or code.startswith(("08", "57P"))):
         return Unavailable("the database does not answer", retry_after=5)
+    if "DataError" in kind:  # PostgreSQL keeps no U+0000 in a text
+        return Invalid("a value holds something that the database cannot keep, such as the character U+0000")
     return None
 
 
-def _alembic() -> Config:
+def _busy() -> Unavailable:
+    return Unavailable("the database is busy with another change; try again", retry_after=1)
+
+
+def _alembic() -> Any:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
 
 
 def _engine(url: sa.URL) -> sa.Engine:
+    options: dict[str, Any] = {"pool_size": _SESSIONS, "max_overflow": 0, "hide_parameters": True}
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, pool_size=16, max_overflow=32, connect_args={"timeout": _BUSY_SECONDS})
+        engine = sa.create_engine(url, **options, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_size=16, max_overflow=32, pool_pre_ping=True)
+    return sa.create_engine(url, **options)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -157,6 +309,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later would fail with "locked" at the write: take the write lock at once.
-    immediate = connection.get_execution_options().get("sqlite_immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if connection.get_execution_options().get(
+        "sqlite_immediate", False
+    ):  # only migrations: all others begin by themselves
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,25 +1,40 @@
 """Membership is rows: adding one member costs the same in a group of ten and of a hundred thousand."""
 
 from collections.abc import Iterable
+from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import listed
+from connector.storage.prepared import Prepared
 
 _m = t.member.c
+_members = Prepared(
+    sa.select(_m.member_id, _m.member_kind, t.resource.c.name)
+    .join(t.resource, t.resource.c.id == _m.member_id)
+    .where(_m.group_id == sa.bindparam("group"))
+    .order_by(_m.member_id)
+)
+_joined = sa.select(_m.member_id, _m.group_id, t.resource.c.name).join(t.resource, t.resource.c.id == _m.group_id)
+_memberships = Prepared(_joined.where(_m.member_id.in_(listed("ids"))).order_by(t.resource.c.name_key))
+_FEW = 20  # so many are added or removed one by one, by prepared statements
+_ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("group_id", "member_id", "member_kind")}
+_add_one = {
+    "sqlite": Prepared(sqlite.insert(t.member).values(_ROW).on_conflict_do_nothing()),
+    "postgresql": Prepared(postgresql.insert(t.member).values(_ROW).on_conflict_do_nothing()),
+}
+_remove_one = Prepared(
+    sa.delete(t.member).where(_m.group_id == sa.bindparam("group"), _m.member_id == sa.bindparam("id"))
+)
 
 
 def members(tx: Transaction, group_id: str) -> list[tuple[str, str, str]]:
     """(id, kind, name) of each member, in order of id."""
-    query = (
-        sa.select(_m.member_id, _m.member_kind, t.resource.c.name)
-        .join(t.resource, t.resource.c.id == _m.member_id)
-        .where(_m.group_id == group_id)
-        .order_by(_m.member_id)
-    )
-    return [(row[0], row[1], row[2]) for row in tx.execute(query)]
+    return _members.all(tx, group=group_id)
 
 
 def member_ids(tx: Transaction, group_id: str) -> set[str]:
@@ -28,14 +43,9 @@ def member_ids(tx: Transaction, group_id: str) -> set[str]:
 
 def memberships(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """For each of ids that is in a group: (group id, display name) of its groups, in order of name."""
-    query = (
-        sa.select(_m.member_id, _m.group_id, t.resource.c.name)
-        .join(t.resource, t.resource.c.id == _m.group_id)
-        .where(_m.member_id.in_(list(ids)))
-        .order_by(t.resource.c.name_key)
-    )
+    rows = _memberships.all(tx, ids=orjson.dumps(list(ids)).decode())
     found: dict[str, list[tuple[str, str]]] = {}
-    for member_id, group_id, name in tx.execute(query):
+    for member_id, group_id, name in rows:
         found.setdefault(member_id, []).append((group_id, name))
     return found
 
@@ -43,8 +53,8 @@ def memberships(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str
 def add(tx: Transaction, group_id: str, members: Iterable[tuple[str, str]]) -> set[str]:
     """Add (id, kind) pairs; the ids that were not in before."""
     rows = [{"group_id": group_id, "member_id": id, "member_kind": kind} for id, kind in members]
-    if not rows:
-        return set()
+    if len(rows) <= _FEW:
+        return {row["member_id"] for row in rows if _add_one[tx.dialect](tx, **row).rowcount == 1}
     insert = sqlite.insert(t.member) if tx.sqlite else postgresql.insert(t.member)
     added: set[str] = set()
     for start in range(0, len(rows), 1000):  # below SQLite's limit of bound values
@@ -56,6 +66,8 @@ def add(tx: Transaction, group_id: str, members: Iterable[tuple[str, str]]) -> s
 def remove(tx: Transaction, group_id: str, member_ids: Iterable[str]) -> set[str]:
     """Remove these; the ids that were in before."""
     wanted = list(member_ids)
+    if len(wanted) <= _FEW:
+        return {id for id in wanted if _remove_one(tx, group=group_id, id=id).rowcount == 1}
     removed: set[str] = set()
     for start in range(0, len(wanted), 1000):
         part = wanted[start : start + 1000]

@@ -3,12 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import listed
+from connector.storage.prepared import Prepared
 
 _o = t.ownership.c
+_of_agents = Prepared(
+    sa.select(_o.agent_id, _o.holder_id, _o.role, _o.accountable)
+    .where(_o.agent_id.in_(listed("ids")))
+    .order_by(_o.role, _o.accountable.desc(), _o.holder_id)
+)
+_agents_of = Prepared(sa.select(_o.agent_id).where(_o.holder_id == sa.bindparam("holder")).distinct())
+_insert = Prepared(sa.insert(t.ownership), columns=("agent_id", "holder_id", "role", "accountable"))
+_clear = Prepared(sa.delete(t.ownership).where(_o.agent_id == sa.bindparam("agent")))
 
 
 @dataclass(frozen=True)
@@ -20,10 +31,9 @@ class Ownership:
 
 def assign(tx: Transaction, agent_id: str, ownerships: Iterable[Ownership]) -> None:
     """Replace all of the agent's ownerships by these."""
-    tx.execute(sa.delete(t.ownership).where(_o.agent_id == agent_id))
-    rows = [{"agent_id": agent_id, **vars(one)} for one in ownerships]
-    if rows:
-        tx.execute(sa.insert(t.ownership), rows)
+    _clear(tx, agent=agent_id)
+    for one in ownerships:
+        _insert(tx, agent_id=agent_id, holder_id=one.holder_id, role=one.role, accountable=one.accountable)
 
 
 def of_agent(tx: Transaction, agent_id: str) -> list[Ownership]:
@@ -34,12 +44,11 @@ def of_agent(tx: Transaction, agent_id: str) -> list[Ownership]:
 def of_agents(tx: Transaction, agent_ids: Iterable[str]) -> dict[str, list[Ownership]]:
     """The ownerships of several agents in one query; of each, the accountable one first."""
     held: dict[str, list[Ownership]] = {id: [] for id in agent_ids}
-    query = sa.select(_o.agent_id, _o.holder_id, _o.role, _o.accountable).where(_o.agent_id.in_(list(held)))
-    for row in tx.execute(query.order_by(_o.role, _o.accountable.desc(), _o.holder_id)):
-        held[row.agent_id].append(Ownership(row.holder_id, row.role, row.accountable))
+    for agent_id, holder_id, role, accountable in _of_agents.all(tx, ids=orjson.dumps(list(held)).decode()):
+        held[agent_id].append(Ownership(holder_id, role, bool(accountable)))
     return held
 
 
 def agents_of(tx: Transaction, holder_id: str) -> list[str]:
     """Ids of the agents that this person or group answers for, in any role."""
-    return list(tx.execute(sa.select(_o.agent_id).where(_o.holder_id == holder_id).distinct()).scalars())
+    return [row[0] for row in _agents_of.all(tx, holder=holder_id)]

@@ -1,19 +1,23 @@
-"""Agents, people and groups as records: one table, one document each."""
+"""Agents, people and groups as records: one table, one document each. Searching is search.py's business."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from connector.core.errors import Conflict
-from connector.core.query import Filter, comparison_key
+from connector.core.query import comparison_key
+from connector.storage import searchable, tally
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.where import condition
+from connector.storage.lists import listed
+from connector.storage.prepared import Prepared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """A stored resource. `document` is canonical JSON text; `external_id` is that of the client who asks."""
 
@@ -26,109 +30,120 @@ class Record:
     created: str
     modified: str
     expires: str | None = None
+    seq: int = 0
     external_id: str | None = None
 
 
-_COLUMNS = [t.resource.c[name] for name in Record.__dataclass_fields__ if name != "external_id"]
+_r, _x = t.resource.c, t.external_id.c
+COLUMNS = [_r[name] for name in Record.__dataclass_fields__ if name != "external_id"]
 
 
-def _select(client_id: str) -> sa.Select[tuple[object, ...]]:
-    own = sa.and_(t.external_id.c.resource_id == t.resource.c.id, t.external_id.c.client_id == client_id)
-    return sa.select(*_COLUMNS, t.external_id.c.value).outerjoin_from(t.resource, t.external_id, own)
+def seen_by(client: Any) -> sa.Select[tuple[Any, ...]]:
+    """Records with the externalId that this client gave them."""
+    own = sa.and_(_x.resource_id == _r.id, _x.client_id == client)
+    return sa.select(*COLUMNS, _x.value).outerjoin_from(t.resource, t.external_id, own)
+
+
+_by_id = seen_by(sa.bindparam("client")).where(_r.id == sa.bindparam("id"), _r.kind == sa.bindparam("kind"))
+_read = Prepared(_by_id)
+_lock = Prepared(_by_id.with_for_update(of=t.resource))
+_by_name = Prepared(
+    seen_by(sa.bindparam("client")).where(_r.kind == sa.bindparam("kind"), _r.name_key == sa.bindparam("name_key"))
+)
+_by_ids = Prepared(sa.select(*COLUMNS).where(_r.id.in_(listed("ids"))))
+_NEW = ("id", "kind", "name", "name_key", "document", "active", "version", "created", "modified", "expires")
+_CHANGED = ("document", "active", "version", "modified", "expires")
+_insert = Prepared(sa.insert(t.resource).returning(_r.seq), columns=_NEW)
+_with_id = sa.update(t.resource).where(_r.id == sa.bindparam("id_"))
+_update = Prepared(_with_id, columns=_CHANGED)
+_rename = Prepared(_with_id, columns=(*_CHANGED, "name", "name_key"))
+_delete = Prepared(sa.delete(t.resource).where(_r.id == sa.bindparam("id")))
+_touch = Prepared(
+    sa.update(t.resource)
+    .where(_r.id == sa.bindparam("id_"))
+    .values(version=_r.version + 1, modified=sa.bindparam("now"))
+)
+_give_external_id = Prepared(sa.insert(t.external_id), columns=("client_id", "kind", "value", "resource_id"))
+_take_external_id = Prepared(
+    sa.delete(t.external_id).where(_x.resource_id == sa.bindparam("id"), _x.client_id == sa.bindparam("client"))
+)
+
+
+def record(row: Any) -> Record:
+    """The record of a row as `seen_by` or COLUMNS select it."""
+    return Record(row[0], row[1], row[2], row[3], bool(row[4]), *row[5:])
 
 
 def by_id(tx: Transaction, kind: str, id: str, *, client_id: str = "", lock: bool = False) -> Record | None:
     """The record, or None. `lock` keeps others from changing it until the transaction ends."""
-    query = _select(client_id).where(t.resource.c.id == id, t.resource.c.kind == kind)
-    row = tx.execute(query.with_for_update(of=t.resource) if lock else query).first()
-    return Record(*row) if row else None
+    row = (_lock if lock else _read).first(tx, client=client_id, id=id, kind=kind)
+    return record(row) if row else None
 
 
 def by_name(tx: Transaction, kind: str, name: str, *, client_id: str = "") -> Record | None:
-    query = _select(client_id).where(t.resource.c.kind == kind, t.resource.c.name_key == comparison_key(name))
-    row = tx.execute(query).first()
-    return Record(*row) if row else None
+    row = _by_name.first(tx, client=client_id, kind=kind, name_key=comparison_key(name))
+    return record(row) if row else None
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Record]:
     """The records among ids, of any kind."""
-    rows = tx.execute(sa.select(*_COLUMNS).where(t.resource.c.id.in_(list(ids))))
-    return {row.id: Record(*row) for row in rows}
-
-
-def search(
-    tx: Transaction, kind: str, filter: Filter | None, *, client_id: str, offset: int, limit: int
-) -> tuple[int, list[Record]]:
-    """How many match, and that page of them in order of id."""
-    matches = [t.resource.c.kind == kind]
-    if filter is not None:
-        matches.append(condition(filter, client_id=client_id, sqlite=tx.sqlite))
-    total = tx.execute(sa.select(sa.func.count()).select_from(t.resource).where(*matches)).scalar_one()
-    if not limit or offset >= total:
-        return total, []
-    # The page is found over the narrow index first: OFFSET never walks over documents.
-    page = sa.select(t.resource.c.id).where(*matches).order_by(t.resource.c.id).limit(limit).offset(offset)
-    rows = tx.execute(_select(client_id).where(t.resource.c.id.in_(page)).order_by(t.resource.c.id))
-    return total, [Record(*row) for row in rows]
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {row[0]: record(row) for row in _by_ids.all(tx, ids=orjson.dumps(wanted).decode())}
 
 
 def ids_of_kind(tx: Transaction, kind: str) -> list[str]:
-    return list(
-        tx.execute(sa.select(t.resource.c.id).where(t.resource.c.kind == kind).order_by(t.resource.c.id)).scalars()
-    )
+    return list(tx.execute(sa.select(_r.id).where(_r.kind == kind).order_by(_r.seq)).scalars())
 
 
-def name_holder(tx: Transaction, kind: str, name: str) -> str | None:
-    """The id of the record that has that name, compared without case."""
-    query = sa.select(t.resource.c.id).where(t.resource.c.kind == kind, t.resource.c.name_key == comparison_key(name))
-    return tx.execute(query).scalar()
+def insert(tx: Transaction, new: Record, values: Iterable[tuple[str, str]] = ()) -> Record:
+    """The record with its seq. `values` are what it is searched by: (attribute, key). Conflict where the name is taken."""
+    named = {**_values(new), "name": new.name, "name_key": comparison_key(new.name)}
+    with _unique(new, "name"):
+        seq = _insert.first(tx, **named, id=new.id, kind=new.kind, created=new.created)[0]
+    tally.count(tx, new.kind, seq, 1)
+    searchable.add(tx, new.id, values)
+    return replace(new, seq=seq)
 
 
-def insert(tx: Transaction, record: Record) -> None:
+def update(tx: Transaction, after: Record, *, renamed: bool) -> None:
     """Conflict where another took the name in the meantime."""
-    with _unique_name(record):
-        tx.execute(
-            sa.insert(t.resource).values(**_values(record), id=record.id, kind=record.kind, created=record.created)
-        )
-
-
-def update(tx: Transaction, record: Record) -> None:
-    """Conflict where another took the name in the meantime."""
-    with _unique_name(record):
-        tx.execute(sa.update(t.resource).where(t.resource.c.id == record.id).values(**_values(record)))
+    if not renamed:
+        _update(tx, id_=after.id, **_values(after))
+        return
+    with _unique(after, "name"):
+        _rename(tx, id_=after.id, **_values(after), name=after.name, name_key=comparison_key(after.name))
 
 
 @contextmanager
-def _unique_name(record: Record) -> Iterator[None]:
+def _unique(record: Record, field: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.IntegrityError as problem:
-        raise Conflict(f"there is another {record.kind} named {record.name!r}") from problem
+        raise Conflict("the value is taken", field=field) from problem
 
 
 def expired(tx: Transaction, limit: int) -> list[str]:
     """Ids of active agents whose last day has passed."""
-    due = sa.select(t.resource.c.id).where(t.resource.c.active, t.resource.c.expires <= tx.now)
-    return list(tx.execute(due.order_by(t.resource.c.expires).limit(limit)).scalars())
+    due = sa.select(_r.id).where(_r.active, _r.expires <= tx.now)
+    return list(tx.execute(due.order_by(_r.expires).limit(limit)).scalars())
 
 
 def touch(tx: Transaction, ids: Iterable[str]) -> None:
     """Count up version and modified of these records, whose computed part has changed."""
-    tx.execute(
-        sa.update(t.resource)
-        .where(t.resource.c.id.in_(list(ids)))
-        .values(version=t.resource.c.version + 1, modified=tx.now)
-    )
+    for id in ids:
+        _touch(tx, id_=id, now=tx.now)
 
 
-def delete(tx: Transaction, id: str) -> None:
-    tx.execute(sa.delete(t.resource).where(t.resource.c.id == id))
+def delete(tx: Transaction, gone: Record) -> None:
+    searchable.remove(tx, gone.id)
+    tally.count(tx, gone.kind, gone.seq, -1)
+    _delete(tx, id=gone.id)
 
 
 def _values(record: Record) -> Mapping[str, object]:
     return {
-        "name": record.name,
-        "name_key": comparison_key(record.name),
         "document": record.document,
         "active": record.active,
         "version": record.version,
@@ -137,16 +152,10 @@ def _values(record: Record) -> Mapping[str, object]:
     }
 
 
-def external_id_holder(tx: Transaction, client_id: str, kind: str, value: str) -> str | None:
-    e = t.external_id.c
-    return tx.execute(
-        sa.select(e.resource_id).where(e.client_id == client_id, e.kind == kind, e.value == value)
-    ).scalar()
-
-
-def set_external_id(tx: Transaction, client_id: str, kind: str, resource_id: str, value: str | None) -> None:
-    e = t.external_id.c
-    tx.execute(sa.delete(t.external_id).where(e.resource_id == resource_id, e.client_id == client_id))
+def set_external_id(tx: Transaction, client_id: str, owner: Record, value: str | None, *, fresh: bool = False) -> None:
+    """What this client calls the record. `fresh` says that it has no externalId yet. Conflict where the value is taken."""
+    if not fresh:
+        _take_external_id(tx, id=owner.id, client=client_id)
     if value is not None:
-        row = {"client_id": client_id, "kind": kind, "value": value, "resource_id": resource_id}
-        tx.execute(sa.insert(t.external_id).values(row))
+        with _unique(owner, "externalId"):
+            _give_external_id(tx, client_id=client_id, kind=owner.kind, value=value, resource_id=owner.id)

@@ -1,4 +1,4 @@
-"""Every table. This metadata is the schema; migrations/ only brings older databases up to it (a test compares the two).
+"""Every table. This metadata is the schema; migrations/ makes and upgrades databases by frozen statements (a test compares the two).
 
 Times are texts of fixed width (core/clock.py), so that they compare alike on every database and go into answers as they are.
 """
@@ -28,7 +28,10 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[str]:
 resource = sa.Table(
     "resource",
     metadata,
-    sa.Column("id", Text, primary_key=True),
+    sa.Column(
+        "seq", Serial, primary_key=True, autoincrement=True
+    ),  # the order of lists, and what blocks of the tally count by
+    sa.Column("id", Text, nullable=False, unique=True),
     sa.Column("kind", Text, nullable=False),  # agent | person | group
     sa.Column("name", Text, nullable=False),  # agentUserName, userName, displayName of a group
     sa.Column("name_key", Text, nullable=False),  # the name as it is compared (RFC 7643 section 2.1: NFC, case folded)
@@ -41,7 +44,8 @@ resource = sa.Table(
     _moment("modified"),
     _moment("expires", nullable=True),  # validUntil of an agent: the worker suspends it then
     sa.UniqueConstraint("kind", "name_key"),
-    sa.Index("ix_resource_kind_id", "kind", "id"),
+    sa.Index("ix_resource_kind_seq", "kind", "seq"),
+    sqlite_autoincrement=True,
 )
 resource_expiring = sa.Index(
     "ix_resource_expiring",
@@ -49,6 +53,51 @@ resource_expiring = sa.Index(
     sqlite_where=resource.c.active & resource.c.expires.is_not(None),
     postgresql_where=resource.c.active & resource.c.expires.is_not(None),
 )
+
+tally = sa.Table(  # how many of a kind there are in each block of seqs: rows are only added, and summed up now and then
+    "tally",
+    metadata,
+    sa.Column("n", Serial, primary_key=True, autoincrement=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+    sa.Column("delta", sa.BigInteger, nullable=False),
+    sa.Index("ix_tally_kind_block", "kind", "block", "delta"),
+)
+
+searchable = (
+    sa.Table(  # values inside documents that are searched by, apart: found by index, or by scanning narrow rows
+        "searchable",
+        metadata,
+        sa.Column("n", Serial, primary_key=True, autoincrement=True),
+        sa.Column("attribute", Text, nullable=False),  # emails.value
+        sa.Column("key", Text, nullable=False),  # the value as it is compared
+        sa.Column("resource_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), nullable=False),
+        sa.Index("ix_searchable_attribute_key", "attribute", "key"),
+        sa.Index("ix_searchable_resource_id", "resource_id"),
+        sqlite_autoincrement=True,
+    )
+)
+
+# Trigrams of searched values, for "contains": an index of PostgreSQL's where its extension can be had, a table of SQLite's,
+# which the worker fills and empties (searchable.py), because doing so within each change would double its cost.
+TRIGRAMS = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE searchable_trigram USING fts5"
+        "(key, content='searchable', content_rowid='n', tokenize='trigram', columnsize=0)",
+        "CREATE TABLE searchable_gone (n INTEGER PRIMARY KEY, key TEXT NOT NULL)",
+    ),
+    "postgresql": (
+        """DO $$ BEGIN
+            CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            CREATE INDEX ix_searchable_key_trigram ON searchable USING gin (key gin_trgm_ops);
+        EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+            RAISE NOTICE 'pg_trgm cannot be had: searches with co read every value';
+        END $$""",
+    ),
+}
+for _dialect, _statements in TRIGRAMS.items():
+    for _statement in _statements:
+        sa.event.listen(searchable, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 external_id = sa.Table(  # RFC 7643 section 3.1: chosen by the client, unique in its own provisioning domain
     "external_id",
@@ -67,6 +116,7 @@ member = sa.Table(
     sa.Column("member_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_kind", Text, nullable=False),
     sa.Index("ix_member_member_id", "member_id"),
+    sqlite_with_rowid=False,
 )
 
 ownership = sa.Table(
@@ -122,6 +172,13 @@ revoked_token = sa.Table(
     metadata,
     sa.Column("jti", Text, primary_key=True),
     _moment("expires"),
+)
+
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("name", Text, primary_key=True),  # see counters.py
+    sa.Column("value", sa.BigInteger, nullable=False),
 )
 
 replay = sa.Table(  # one-time identifiers that were seen: jti of client assertions, SAML request ids
@@ -222,7 +279,7 @@ audit_event = sa.Table(
     "audit_event",
     metadata,
     sa.Column("seq", Serial, primary_key=True, autoincrement=True),
-    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("id", Text, nullable=False),
     _moment("time"),
     sa.Column("action", Text, nullable=False),
     sa.Column("subject_id", Text, nullable=False),

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _t = t.target.c
 
@@ -26,6 +27,7 @@ class TargetRecord:
 
 
 _COLUMNS = [_t[name] for name in TargetRecord.__dataclass_fields__]
+_names = Prepared(sa.select(_t.name).order_by(_t.name))
 
 
 def everyone(tx: Transaction) -> list[TargetRecord]:
@@ -33,7 +35,7 @@ def everyone(tx: Transaction) -> list[TargetRecord]:
 
 
 def names(tx: Transaction) -> list[str]:
-    return list(tx.execute(sa.select(_t.name).order_by(_t.name)).scalars())
+    return [row[0] for row in _names.all(tx)]
 
 
 def find(tx: Transaction, name: str) -> TargetRecord | None:
