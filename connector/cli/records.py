@@ -7,10 +7,8 @@ import orjson
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid, NotFound
-from connector.core.http import HttpClient
 from connector.domain import apps, audit, clients, credentials, resources
 from connector.domain.unit import Unit
-from connector.edges.saml import service_provider
 from connector.storage.outbox import of_resource
 from connector.storage.resources import Record, by_id, by_name
 
@@ -176,6 +174,8 @@ def add_app(name: str, metadata: str, as_json: bool) -> None:
 
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
+    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
+
     provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
@@ -209,6 +209,8 @@ def remove_app(name: str) -> None:
 
 def _metadata(place: str) -> bytes:
     if place.startswith(("http://", "https://")):
+        from connector.core.http import HttpClient  # imported here: most commands ask nobody
+
         answer = HttpClient().send("GET", place)
         if answer.status != 200:
             raise Invalid(f"{place} answered {answer.status}", field="metadata")
@@ -266,6 +268,3 @@ def export_audit(after: int) -> None:
     """
     for event in audit.export(parts().domain, after=after):
         click.echo(orjson.dumps(event).decode())
-
-
-GROUPS = (client, agent, app, audit_log)

@@ -237,6 +237,3 @@ def _option(text: str) -> tuple[str, str]:
 
 def _json(options: dict[str, str]) -> str:
     return orjson.dumps(options).decode()
-
-
-COMMANDS = (target, preview, plan, reconcile, push)

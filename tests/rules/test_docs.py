@@ -28,7 +28,10 @@ def missing(page: Path, words: list[str]) -> list[str]:
 
 def commands(command: click.Command, path: str) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for name, one in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            one = command.get_command(context, name)
+            assert one is not None
             yield from commands(one, f"{path} {name}")
     else:
         yield path
