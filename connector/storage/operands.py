@@ -70,11 +70,8 @@ class Json:
         path = attribute.path
         if self.view.sqlite:
             return text(sa.func.json_extract(self.source, _json_path(path)) if path else self.source)
-        found: Expression = (
-            sa.func.jsonb_extract_path_text(self.source, *path)
-            if path
-            else self.source.op("#>>")(sa.literal_column("'{}'"))
-        )
+        whole = self.source.op("#>>", return_type=sa.Text())(sa.literal_column("'{}'"))
+        found: Expression = sa.func.jsonb_extract_path_text(self.source, *path, type_=sa.Text()) if path else whole
         if attribute.type in ("integer", "decimal"):
             number = sa.cast(found, sa.Numeric)
             return Operand(number, number)

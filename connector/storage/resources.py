@@ -39,10 +39,10 @@ _r, _x = t.resource.c, t.external_id.c
 COLUMNS = [_r[name] for name in Record.__dataclass_fields__ if name != "external_id"]
 
 
-def seen_by(client: Any) -> sa.Select[tuple[Any, ...]]:
-    """Records with the externalId that this client gave them."""
+def seen_by(client: Any, *more: sa.ColumnElement[Any]) -> sa.Select[tuple[Any, ...]]:
+    """Records with the externalId that this client gave them; `more` columns come behind."""
     own = sa.and_(_x.resource_id == _r.id, _x.client_id == client)
-    return sa.select(*COLUMNS, _x.value).outerjoin_from(t.resource, t.external_id, own)
+    return sa.select(*COLUMNS, _x.value, *more).outerjoin_from(t.resource, t.external_id, own)
 
 
 _by_id = seen_by(sa.bindparam("client")).where(_r.id == sa.bindparam("id"), _r.kind == sa.bindparam("kind"))

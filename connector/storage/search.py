@@ -12,7 +12,8 @@ from connector.storage.db import Transaction
 from connector.storage.order import sort_key
 from connector.storage.prepared import Prepared
 from connector.storage.resources import Record, by_name, record, seen_by
-from connector.storage.where import NAMES, condition
+from connector.storage.searchable import unindexed
+from connector.storage.where import NAMES, condition, narrows
 
 _r = t.resource.c
 _page = Prepared(
@@ -88,16 +89,24 @@ def _everything(tx: Transaction, kind: str, wanted: Wanted) -> Found:
     if not wanted.limit:
         return Found(total, [])
     rows = _page.all(tx, client=wanted.client_id, kind=kind, seq=first, limit=wanted.limit + 1)
-    return _found(total, [record(row) for row in rows], None, wanted.limit)
+    records = [record(row) for row in rows[: wanted.limit]]
+    return Found(total, records, After(records[-1].seq) if len(rows) > wanted.limit else None)
 
 
 def _matching(tx: Transaction, wanted: Wanted) -> Found:
     matches = [sa.or_(*(_part(kind, filter, wanted, tx.sqlite) for kind, filter in wanted.parts))]
     if wanted.own_only:
         matches.append(_r.made_by == wanted.client_id)
+    page, ended = _rows(tx, wanted, matches)
+    if wanted.after is None and not wanted.offset and wanted.limit and ended is None:
+        return Found(len(page), page)
     total = tx.execute(sa.select(sa.func.count()).select_from(t.resource).where(*matches)).scalar_one()
-    if not wanted.limit or wanted.offset >= total:
-        return Found(total, [])
+    return Found(total, page, ended)
+
+
+def _rows(tx: Transaction, wanted: Wanted, matches: list[sa.ColumnElement[bool]]) -> tuple[list[Record], After | None]:
+    if not wanted.limit:
+        return [], None
     key: Any = sa.null()
     order: list[Any] = [_r.seq]
     if wanted.sort is not None:
@@ -108,19 +117,24 @@ def _matching(tx: Transaction, wanted: Wanted) -> Found:
         if wanted.sort.descending:
             order = [column.desc() for column in order]
     if wanted.after is not None:
-        matches.append(_behind(wanted.after, key, wanted.sort))
-    # The page is found over narrow rows first: OFFSET never walks over documents.
-    page = sa.select(_r.seq, key.label("sort_key")).where(*matches).order_by(*order)
-    places = tx.execute(page.limit(wanted.limit + 1).offset(wanted.offset)).all()
-    rows = tx.execute(seen_by(wanted.client_id).where(_r.seq.in_([place[0] for place in places])))
-    by_seq = {one.seq: one for one in map(record, rows)}
-    return _found(total, [by_seq[place[0]] for place in places], places, wanted.limit)
+        matches = [*matches, _behind(wanted.after, key, wanted.sort)]
+    page = seen_by(wanted.client_id, key.label("sort_key")).order_by(*order)
+    if wanted.offset:  # which rows they are is found first: OFFSET must not walk over documents
+        narrow = sa.select(_r.seq).where(*matches).order_by(*order).limit(wanted.limit + 1).offset(wanted.offset)
+        page = page.where(_r.seq.in_(tx.execute(narrow).scalars().all()))
+    else:
+        page = page.where(*matches).limit(wanted.limit + 1)
+    rows = tx.execute(page).all()
+    records = [record(row[:-1]) for row in rows[: wanted.limit]]
+    if len(rows) <= wanted.limit:
+        return records, None
+    return records, After(records[-1].seq, rows[wanted.limit - 1][-1])
 
 
 def _part(kind: str, filter: Filter | None, wanted: Wanted, sqlite: bool) -> sa.ColumnElement[bool]:
-    of_kind = _r.kind == kind
     if filter is None:
-        return of_kind
+        return _r.kind == kind
+    of_kind = unindexed(_r.kind, sqlite=sqlite and narrows(filter)) == kind
     return sa.and_(of_kind, condition(filter, kind=kind, client_id=wanted.client_id, sqlite=sqlite))
 
 
@@ -134,11 +148,3 @@ def _behind(after: After, key: Any, sort: Sort | None) -> sa.ColumnElement[bool]
         return sa.or_(later, sa.and_(equals, _r.seq < after.seq))
     later = sa.false() if after.key is None else sa.or_(key > after.key, key.is_(None))
     return sa.or_(later, sa.and_(equals, _r.seq > after.seq))
-
-
-def _found(total: int, records: list[Record], places: Any, limit: int) -> Found:
-    """One record more than the page was read, to know whether another page follows."""
-    if len(records) <= limit:
-        return Found(total, records)
-    last = records[limit - 1]
-    return Found(total, records[:limit], After(last.seq, places[limit - 1][1] if places else None))

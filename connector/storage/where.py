@@ -65,6 +65,27 @@ def _holds(filter: Filter, place: Place) -> Condition:
     return _leaf(filter, place.operand(filter.attribute), place.view.sqlite)
 
 
+def narrows(filter: Filter) -> bool:
+    """Whether an index leads to the few resources that can meet the filter, so that those of a kind need not be walked over."""
+    match filter:
+        case And(terms):
+            return any(narrows(term) for term in terms)
+        case Or(terms):
+            return bool(terms) and all(narrows(term) for term in terms)
+        case Element(attribute, inner):
+            if _candidates(attribute, inner, sqlite=True) is not None:
+                return True
+            related = relation(attribute.path, _ANYBODY)
+            return related is not None and _is_quick(inner, related.quick)
+        case Compare(attribute, "eq"):
+            related, rest = _relation_of(attribute, Resource(_ANYBODY, ""))
+            return attribute.path == ("id",) or (related is not None and rest in related.quick)
+    return False
+
+
+_ANYBODY = View("", "", sqlite=True)
+
+
 def _candidates(attribute: Attribute, inner: Filter, sqlite: bool) -> sa.Select[tuple[str]] | None:
     """The ids of all that can meet the condition, by the rows of searched values; None where they cannot tell."""
     name = f"{attribute.path[0]}.value"

@@ -37,6 +37,7 @@ class Step:
     bulk_id: str | None
     version: str | None
     data: Any
+    refers: bool  # whether the data may hold a reference
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Bulk:
         require(run.unit.by, table, writing=True)
         conditions = Conditions(step.version, required=run.unit.by.if_match and step.method != "POST")
         later: list[tuple[str, Any]] = []
-        data = self._resolved(run, step.data, later, "")
+        data = self._resolved(run, step.data, later, "") if step.refers else step.data
         if step.method == "POST":
             read = read_resource(table, data, PROFILES[run.unit.by.profile])
             answer = self._operations.create(run.unit, table, read, None)
@@ -238,9 +239,10 @@ def _step(operation: Any) -> Step:
     for name, fits in _FIELDS.items():
         if not fits(keys.get(name.lower())):
             raise ScimError("invalidSyntax", f"{name} of an operation cannot be {keys.get(name.lower())!r}", field=name)
-    method = keys["method"].upper()
+    method, data = keys["method"].upper(), keys.get("data")
     if method == "POST" and keys.get("bulkid") is None:
         raise ScimError("invalidSyntax", "a POST operation needs a bulkId (RFC 7644 section 3.7)", field="bulkId")
-    if method != "DELETE" and not isinstance(keys.get("data"), dict):
+    if method != "DELETE" and not isinstance(data, dict):
         raise Invalid(f"a {method} operation needs data, an object", field="data")
-    return Step(method, keys["path"], keys.get("bulkid"), keys.get("version"), keys.get("data"))
+    refers = _REFERENCE.encode() in orjson.dumps(data)
+    return Step(method, keys["path"], keys.get("bulkid"), keys.get("version"), data, refers)

@@ -13,11 +13,10 @@ from connector.edges.scim.values import is_unassigned, read
 
 def member_ids(attribute: Described, value: Any, text: str, profile: Profile) -> tuple[str, ...]:
     """The ids in a list of members. ScimError where one has none."""
-    found = read(attribute, value, text, profile) or []
-    for one in found:
-        if not one.get("value"):
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict) and one and not any(given for name, given in one.items() if name.lower() == "value"):
             raise ScimError("invalidValue", "members.value is required", field="members.value")
-    return tuple(one["value"] for one in found)
+    return tuple(one["value"] for one in read(attribute, value, text, profile) or [])
 
 
 def member_changes(op: str, path: Path, value: Any, text: str, profile: Profile) -> list[MemberChange]:

@@ -9,6 +9,7 @@ from connector.edges.scim.errors import ScimError
 URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+_LARGEST = 2**53  # no database numbers further; a larger startIndex is behind the end just the same
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,6 @@ def _number(keys: dict[str, Any], name: str, default: int) -> int:
         number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
     except ValueError:
         number = None
-    if number is None or abs(number) > 2**53:
+    if number is None:
         raise ScimError("invalidValue", f"{name} must be a whole number, not {value!r}", field=name)
-    return number
+    return max(-_LARGEST, min(number, _LARGEST))

@@ -194,7 +194,9 @@ _TYPES = {"person": ("User", "Users"), "agent": ("Agent", "Agents"), "group": ("
 
 def _quoted(text: str) -> str:
     """As a JSON text; names rarely need more than the quotes."""
-    return f'"{text}"' if text.isalnum() else orjson.dumps(text).decode()
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return orjson.dumps(text).decode()
 
 
 def _credential(held: Credential, now: str) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def _identity(attribute: Attribute, element: Any) -> Any:
 
 
 def _key(attribute: Attribute, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_key(attribute, one) for one in value)
     return comparison_key(value) if isinstance(value, str) and not attribute.case_exact else value
 
 

@@ -209,7 +209,7 @@ def test_etags_guard_writes_and_save_reads(client):
     assert client.patch("Agents", id, change, If_Match='W/"1"').headers["ETag"] == 'W/"2"'
     problem(client.patch("Agents", id, change, If_Match='W/"1"'), 412, naming='W/"2"')
     problem(client.send("DELETE", f"/Agents/{id}", If_Match='"7"'), 412)
-    problem(client.send("DELETE", f"/Agents/{id}", If_Match="7"), 400, "invalidValue")
+    problem(client.send("DELETE", f"/Agents/{id}", If_Match="7"), 400)
     assert client.send("GET", f"/Agents/{id}", If_None_Match='W/"1"').status_code == 200
     assert client.send("DELETE", f"/Agents/{id}", If_Match="*").status_code == 204
 
