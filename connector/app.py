@@ -1,85 +1,30 @@
-"""The composition root: opens database and keys, builds the edges and the worker, and puts them together."""
+"""The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from connector.core import ids, native
-from connector.core.clock import Clock, utc_now
 from connector.core.errors import ConnectorError
-from connector.core.http import HttpClient
-from connector.core.ids import NewId, new_id
 from connector.core.jose import Signer
-from connector.core.keys import KeyRing
 from connector.core.logs import logger
 from connector.domain.tokens import Tokens
-from connector.domain.unit import Domain
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import client_auth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.ops import blueprint as ops
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
-from connector.mapping.load import shipped_folder
-from connector.provisioning.connections import Connections
-from connector.provisioning.push import Push
-from connector.provisioning.worker import Worker
-from connector.settings import Settings
-from connector.storage.db import Database
+from connector.parts import Parts
 
 _MAX_BODY = 4 * 1024 * 1024
 log = logger()
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The parts of one deployment, in one process."""
-
-    settings: Settings
-    domain: Domain
-    connections: Connections
-    push: Push
-
-    @property
-    def mapping_folders(self) -> list[Path]:
-        """Where mappings are looked for: the operator's folder first, then ours."""
-        own = [self.settings.mappings_dir] if self.settings.mappings_dir else []
-        return [*own, shipped_folder()]
-
-    def worker(self) -> Worker:
-        """A worker of this deployment, not yet started."""
-        settings = self.settings
-        logout = saml.logout_sender(
-            self.domain, base_url=settings.url, entity_id=settings.saml_entity_id, http=HttpClient(read_timeout=10)
-        )
-        return Worker(
-            self.domain,
-            self.connections,
-            self.push,
-            logout.tell,
-            origin=settings.url.partition("//")[2],
-            threads=settings.push_threads,
-            lease_seconds=settings.lease_seconds,
-            poll_seconds=settings.poll_seconds,
-            checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
-        )
-
-
-def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_id) -> Parts:
-    """Open database and keys. Misconfigured where something does not fit."""
-    native.check()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database, clock=clock, new_id=new_id)
-    domain = Domain(database, KeyRing(settings.keys, clock=clock))
-    own = [settings.mappings_dir] if settings.mappings_dir else []
-    return Parts(settings, domain, Connections(domain, [*own, shipped_folder()]), Push(domain, settings.url))
-
-
 def create_app(parts: Parts) -> Flask:
-    """The WSGI application with every edge."""
+    """The WSGI application with every edge. Misconfigured where the XML libraries do not fit together."""
+    native.check()
     settings, domain = parts.settings, parts.domain
     signer = Signer(domain.keys)
     tokens = Tokens(domain, signer, issuer=settings.url)

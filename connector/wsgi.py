@@ -3,8 +3,9 @@
 from flask import Flask
 
 from connector import settings
-from connector.app import assemble, create_app
+from connector.app import create_app
 from connector.core import logs
+from connector.parts import assemble
 
 
 def create() -> Flask:

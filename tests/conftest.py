@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from connector.app import Parts, assemble, create_app
+from connector.app import create_app
 from connector.domain import clients
 from connector.domain.unit import SYSTEM
+from connector.parts import Parts, assemble
 from connector.settings import Settings
 from connector.storage import audit
 from connector.storage.db import Database

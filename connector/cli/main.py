@@ -1,139 +1,53 @@
-"""The command group, and the commands that run the service itself."""
+"""The command `connector`: which command is in which module. A module is loaded when a command of it is used or explained."""
 
-import os
-import signal
-import threading
-from typing import Any
+import importlib
 
 import click
 
 from connector import __version__
-from connector.app import Parts
-from connector.cli import records, targets
-from connector.cli.output import guarded, json_option, operator, parts, show
-from connector.core import logs
-from connector.core.keys import PURPOSES
-from connector.domain import clients, credentials
-from connector.settings import PREFIX, load
+
+# Name: module of connector.cli, name in it, and what `connector --help` says of it without loading the module (a test compares).
+_COMMANDS = {
+    "serve": ("service", "serve", "Start the service; makes data folder, keys and database on first start."),
+    "worker": ("service", "worker", "Push to targets and seal the audit log, as a process of its own."),
+    "db": ("service", "db", "The database."),
+    "keys": ("service", "keys", "Our own signing keys."),
+    "client": ("records", "client", "Inbound clients: IdPs and HR/IT workflows."),
+    "agent": ("records", "agent", "Agents and their credentials."),
+    "app": ("records", "app", "Agent-facing applications: SAML service providers."),
+    "audit": ("records", "audit_log", "The audit log."),
+    "target": ("targets", "target", "Targets: the directories that agents get accounts in."),
+    "preview": ("targets", "preview", "Show the account that an agent would get, attribute by attribute."),
+    "plan": ("targets", "plan", "Show what a reconciliation of a target would change. Writes nothing."),
+    "reconcile": (
+        "targets",
+        "reconcile",
+        "Compare every agent with its account at a target and put right what differs.",
+    ),
+    "push": ("targets", "push", "Push one agent now, to every target or to one."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group whose commands are in a table: their modules load the database and more, which takes a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"connector.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, _, help) in _COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="connector")
 def main() -> None:
     """AI agents as governed accounts in workforce IdPs. Settings: CONNECTOR_* variables, see docs/settings.md."""
-
-
-@main.command()
-@click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on.")
-@click.option("--workers", type=int, help="Web processes.")
-@click.option(
-    "--worker/--no-worker", "with_worker", default=True, help="Push to targets from here (the default) or not."
-)
-@guarded
-def serve(host: str | None, port: int | None, workers: int | None, with_worker: bool) -> None:
-    """Start the service; makes data folder, keys and database on first start.
-
-    Example: connector serve --port 8080
-    """
-    settings = load(host=host, port=port, workers=workers)
-    logs.configure(settings.log_level)
-    for name in ("host", "port", "workers"):  # the web processes read the environment
-        os.environ[f"{PREFIX}{name.upper()}"] = str(getattr(settings, name))
-    assembled = parts(checked=False)
-    assembled.domain.database.upgrade()
-    _first_client(assembled)
-    assembled.domain.database.close()
-    click.echo(
-        f"Agent IdP Connector {__version__} listens on {settings.url} (SCIM: {settings.url}/scim/v2). Stop with Ctrl-C."
-    )
-    from granian import Granian  # imported here: the other commands do without it
-    from granian.constants import Interfaces
-
-    Granian(
-        "connector.wsgi:create_with_worker" if with_worker else "connector.wsgi:create",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=4,
-        websockets=False,
-        log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
-    ).serve()
-
-
-def _first_client(assembled: Parts) -> None:
-    with assembled.domain.change(operator()) as unit:
-        if clients.listing(unit):
-            return
-        made = clients.create(unit, "administrator", frozenset({"scim", "introspect"}))
-        issued = credentials.issue(unit, "client", made.id, "client_secret")
-    click.echo("First start: made the client `administrator`. Its secret is shown only now:")
-    click.echo(f"  client id      {made.id}\n  client secret  {issued.secret}")
-
-
-@main.command()
-@guarded
-def worker() -> None:
-    """Push to targets and seal the audit log, as a process of its own. Any number may run.
-
-    Example: connector worker
-    """
-    assembled = parts()
-    running = assembled.worker()
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    thread = running.start()
-    click.echo("The worker runs. Stop with Ctrl-C.")
-    stopped.wait()
-    running.stop()
-    thread.join(timeout=30)
-
-
-@main.group()
-def db() -> None:
-    """The database."""
-
-
-@db.command()
-@guarded
-def upgrade() -> None:
-    """Bring the database to this version's schema.
-
-    Example: connector db upgrade
-    """
-    assembled = parts(checked=False)
-    assembled.domain.database.upgrade()
-    click.echo("The database is up to date.")
-
-
-@main.group()
-def keys() -> None:
-    """Our own signing keys."""
-
-
-@keys.command("list")
-@json_option
-@guarded
-def list_keys(as_json: bool) -> None:
-    """Show the keys, never their private parts.
-
-    Example: connector keys list
-    """
-    ring = parts(checked=False).domain.keys
-    found: list[dict[str, Any]] = [
-        {"purpose": purpose, "id": key.id, "created": key.created, "signs": key == ring.active(purpose)}
-        for purpose in PURPOSES
-        for key in ring.all(purpose)
-    ]
-    show(
-        found,
-        as_json,
-        [f"{one['purpose']:6} {one['id']} {one['created']}{' signs' if one['signs'] else ''}" for one in found],
-    )
-
-
-for group in (*records.GROUPS, *targets.COMMANDS):
-    main.add_command(group)

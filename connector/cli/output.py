@@ -9,10 +9,10 @@ from typing import Any
 import click
 import orjson
 
-from connector.app import Parts, assemble
 from connector.core import ids, logs
 from connector.core.errors import ConnectorError
 from connector.domain.unit import Caller
+from connector.parts import Parts, assemble
 from connector.settings import load
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")

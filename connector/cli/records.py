@@ -7,10 +7,8 @@ import orjson
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid, NotFound
-from connector.core.http import HttpClient
 from connector.domain import apps, audit, clients, credentials, resources
 from connector.domain.unit import Unit
-from connector.edges.saml import service_provider
 from connector.storage.outbox import of_resource
 from connector.storage.resources import Record, by_id, by_name
 
@@ -35,15 +33,38 @@ def client() -> None:
 )
 @click.option("--profile", type=click.Choice(clients.PROFILES), default="default", help="Tolerances, see docs/scim.md.")
 @click.option("--dialect", type=click.Choice(clients.DIALECTS), default="wzdk", help="Which words for agents it uses.")
+@click.option("--own-only", is_flag=True, help="It sees and changes only what it has created.")
+@click.option("--if-match", is_flag=True, help="It must name the version that it changes.")
+@click.option(
+    "--rate", type=click.IntRange(min=0), default=0, help="Requests per second to each web process; 0: no limit."
+)
 @json_option
 @guarded
-def create_client(name: str, scopes: tuple[str, ...], profile: str, dialect: str, as_json: bool) -> None:
+def create_client(
+    name: str,
+    scopes: tuple[str, ...],
+    profile: str,
+    dialect: str,
+    own_only: bool,
+    if_match: bool,
+    rate: int,
+    as_json: bool,
+) -> None:
     """Make an inbound client; prints its id and its secret, once.
 
     Example: connector client create hr-workflow --scope scim:agents
     """
     with parts().domain.change(operator()) as unit:
-        made = clients.create(unit, name, frozenset(scopes), profile=profile, dialect=dialect)
+        made = clients.create(
+            unit,
+            name,
+            frozenset(scopes),
+            profile=profile,
+            dialect=dialect,
+            own_only=own_only,
+            if_match=if_match,
+            rate=rate,
+        )
         issued = credentials.issue(unit, "client", made.id, "client_secret")
     found = {"client_id": made.id, "client_secret": issued.secret}
     show(found, as_json, [f"client id      {made.id}", f"client secret  {issued.secret}", _SHOWN_ONCE])
@@ -176,6 +197,8 @@ def add_app(name: str, metadata: str, as_json: bool) -> None:
 
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
+    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
+
     provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
@@ -209,6 +232,8 @@ def remove_app(name: str) -> None:
 
 def _metadata(place: str) -> bytes:
     if place.startswith(("http://", "https://")):
+        from connector.core.http import HttpClient  # imported here: most commands ask nobody
+
         answer = HttpClient().send("GET", place)
         if answer.status != 200:
             raise Invalid(f"{place} answered {answer.status}", field="metadata")
@@ -266,6 +291,3 @@ def export_audit(after: int) -> None:
     """
     for event in audit.export(parts().domain, after=after):
         click.echo(orjson.dumps(event).decode())
-
-
-GROUPS = (client, agent, app, audit_log)

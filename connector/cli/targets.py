@@ -5,13 +5,13 @@ from typing import Any
 import click
 import orjson
 
-from connector.app import Parts
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.cli.records import find_agent
 from connector.core.clock import to_text
 from connector.core.errors import ConnectorError, Invalid
 from connector.domain import targets
 from connector.mapping.load import load
+from connector.parts import Parts
 from connector.storage import links
 from connector.storage.resources import ids_of_kind
 from connector.storage.targets import TargetRecord
@@ -237,6 +237,3 @@ def _option(text: str) -> tuple[str, str]:
 
 def _json(options: dict[str, str]) -> str:
     return orjson.dumps(options).decode()
-
-
-COMMANDS = (target, preview, plan, reconcile, push)

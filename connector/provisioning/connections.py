@@ -12,7 +12,6 @@ from connector.domain.unit import Domain
 from connector.mapping.load import load
 from connector.provisioning.push import Connected
 from connector.storage.targets import TargetRecord
-from connector.targets.registry import open_target
 
 
 class Connections:
@@ -38,6 +37,8 @@ class Connections:
 
     def connect(self, record: TargetRecord) -> Connected:
         """A target from its record, not remembered: `connector target add` tries it before it is kept."""
+        from connector.targets.registry import open_target  # ldap3 and requests: only who opens a target needs them
+
         mapping = load(record.mapping, self._folders)
         if mapping.target != record.kind:
             fault = f"the mapping {record.mapping!r} is for targets of kind {mapping.target!r}, not {record.kind!r}"

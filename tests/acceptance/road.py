@@ -29,7 +29,7 @@ class Connector:
 
     folder: Path
     database_url: str = ""
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
     with_worker: bool = True
 
     def __post_init__(self) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from connector.app import assemble, create_app
+from connector.app import create_app
 from connector.cli.main import main
 from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.domain.events import Action
+from connector.parts import assemble
 from connector.settings import Settings
 from connector.targets.registry import KINDS
 
@@ -27,7 +28,10 @@ def missing(page: Path, words: list[str]) -> list[str]:
 
 def commands(command: click.Command, path: str) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for name, one in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            one = command.get_command(context, name)
+            assert one is not None
             yield from commands(one, f"{path} {name}")
     else:
         yield path

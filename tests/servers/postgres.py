@@ -21,7 +21,7 @@ _FIRST_DATABASE = "app"
 class PostgresServer:
     """One cluster with the database `app`; further databases are made and dropped by the tests that want their own."""
 
-    def __init__(self, binaries: Path, directory: Path, account: str | None) -> None:
+    def __init__(self, binaries: Path, directory: Path, account: str | None, *, durable: bool = False) -> None:
         self._binaries = binaries
         self._directory = directory
         self._account = account
@@ -31,10 +31,7 @@ class PostgresServer:
             "listen_addresses": HOST,
             "port": str(self.port),
             "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-            "shared_buffers": "32MB",
+            **(_DURABLE if durable else _THROW_AWAY),
         }
         self._process = ServerProcess(
             "postgres",
@@ -53,8 +50,8 @@ class PostgresServer:
         )
 
     @classmethod
-    def start(cls) -> Self:
-        """Make a cluster in a directory of its own and start it.
+    def start(cls, *, durable: bool = False) -> Self:
+        """Make a cluster in a directory of its own and start it; `durable` is for measuring what production does.
 
         Not below pytest's temporary directory: root's is closed to others, and PostgreSQL refuses to run as root.
         """
@@ -63,7 +60,7 @@ class PostgresServer:
         account = "postgres" if os.geteuid() == 0 else None
         if account is not None:
             shutil.chown(directory, account, account)
-        server = cls(binaries, directory, account)
+        server = cls(binaries, directory, account, durable=durable)
         try:
             server._initialise()
             server._process.start()
@@ -72,6 +69,10 @@ class PostgresServer:
             server.stop()
             raise
         return server
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def url(self) -> str:
@@ -134,4 +135,6 @@ class PostgresServer:
             raise ServerError(f"initdb failed:\n{done.stdout.decode(errors='replace')}")
 
 
+_THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "512MB"}
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}

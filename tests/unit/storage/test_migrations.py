@@ -14,9 +14,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from connector import storage
-from connector.storage.db import Database
+from connector.core.errors import Misconfigured
+from connector.storage.db import SCHEMA, Database
 from connector.storage.tables import metadata
 
 _numbers = itertools.count(1)
@@ -99,3 +101,20 @@ def _ordered(value: object) -> object:
         return value
     lines = [line.strip().rstrip(",") for line in value.splitlines()]
     return tuple(sorted(lines, key=lambda line: line if line.startswith("CONSTRAINT") else ""))
+
+
+def test_the_schema_that_is_checked_at_the_start_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA
+
+
+def test_a_database_without_a_schema_is_told_what_to_do(database_url: str) -> None:
+    empty = Database(database_url)
+
+    with pytest.raises(Misconfigured, match="does not have this version's schema") as refused:
+        empty.check_schema()
+    empty.close()
+
+    assert "it is at nothing" in str(refused.value.problems)

@@ -1,0 +1,130 @@
+"""Commands that run the service itself: serve, worker, the database, our keys."""
+
+import os
+import signal
+import threading
+from typing import Any
+
+import click
+
+from connector import __version__
+from connector.cli.output import guarded, json_option, operator, parts, show
+from connector.core import logs
+from connector.core.keys import PURPOSES
+from connector.domain import clients, credentials
+from connector.parts import Parts
+from connector.settings import PREFIX, load
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Web processes.")
+@click.option(
+    "--worker/--no-worker", "with_worker", default=True, help="Push to targets from here (the default) or not."
+)
+@guarded
+def serve(host: str | None, port: int | None, workers: int | None, with_worker: bool) -> None:
+    """Start the service; makes data folder, keys and database on first start.
+
+    Example: connector serve --port 8080
+    """
+    settings = load(host=host, port=port, workers=workers)
+    logs.configure(settings.log_level)
+    for name in ("host", "port", "workers"):  # the web processes read the environment
+        os.environ[f"{PREFIX}{name.upper()}"] = str(getattr(settings, name))
+    assembled = parts(checked=False)
+    assembled.domain.database.upgrade()
+    _first_client(assembled)
+    assembled.domain.database.close()
+    click.echo(
+        f"Agent IdP Connector {__version__} listens on {settings.url} (SCIM: {settings.url}/scim/v2). Stop with Ctrl-C."
+    )
+    from granian import Granian  # imported here: the other commands do without it
+    from granian.constants import Interfaces
+
+    import connector.app  # noqa: F401  # granian forks its workers: what is loaded before is loaded once, and its memory shared
+
+    Granian(
+        "connector.wsgi:create_with_worker" if with_worker else "connector.wsgi:create",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=4,
+        websockets=False,
+        log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
+    ).serve()
+
+
+def _first_client(assembled: Parts) -> None:
+    with assembled.domain.change(operator()) as unit:
+        if clients.listing(unit):
+            return
+        made = clients.create(unit, "administrator", frozenset({"scim", "introspect"}))
+        issued = credentials.issue(unit, "client", made.id, "client_secret")
+    click.echo("First start: made the client `administrator`. Its secret is shown only now:")
+    click.echo(f"  client id      {made.id}\n  client secret  {issued.secret}")
+
+
+@click.command()
+@guarded
+def worker() -> None:
+    """Push to targets and seal the audit log, as a process of its own. Any number may run.
+
+    Example: connector worker
+    """
+    assembled = parts()
+    running = assembled.worker()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    thread = running.start()
+    click.echo("The worker runs. Stop with Ctrl-C.")
+    stopped.wait()
+    running.stop()
+    thread.join(timeout=30)
+
+
+@click.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+@guarded
+def upgrade() -> None:
+    """Bring the database to this version's schema.
+
+    Example: connector db upgrade
+    """
+    assembled = parts(checked=False)
+    assembled.domain.database.upgrade()
+    click.echo("The database is up to date.")
+
+
+@click.group()
+def keys() -> None:
+    """Our own signing keys."""
+
+
+@keys.command("list")
+@json_option
+@guarded
+def list_keys(as_json: bool) -> None:
+    """Show the keys, never their private parts.
+
+    Example: connector keys list
+    """
+    ring = parts(checked=False).domain.keys
+    found: list[dict[str, Any]] = [
+        {"purpose": purpose, "id": key.id, "created": key.created, "signs": key == ring.active(purpose)}
+        for purpose in PURPOSES
+        for key in ring.all(purpose)
+    ]
+    show(
+        found,
+        as_json,
+        [f"{one['purpose']:6} {one['id']} {one['created']}{' signs' if one['signs'] else ''}" for one in found],
+    )
