@@ -3,6 +3,7 @@
 Owners and sponsors are rows, not part of the stored document; `document` puts the two together.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,8 +16,9 @@ from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
 from connector.domain.unit import Unit
+from connector.storage import activity, owners, saml
 from connector.storage import credentials as credential_store
-from connector.storage import owners, saml
+from connector.storage.credentials import Credential
 from connector.storage.owners import Ownership
 from connector.storage.resources import by_ids
 from connector.storage.resources import expired as _expired
@@ -101,6 +103,22 @@ def _with_owners(document: dict[str, Any], held: list[Ownership], holders: dict[
     if listed:
         document["owners"] = listed
     return document
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What we know of an agent beside its document: its credentials, never their secrets, and when it was last seen."""
+
+    now: str
+    credentials: tuple[Credential, ...] = ()
+    last_seen: str | None = None
+
+
+def facts(unit: Unit, ids: list[str]) -> dict[str, Facts]:
+    """The facts of each agent."""
+    held = credential_store.of_holders(unit.tx, ids)
+    seen = activity.last_seen(unit.tx, ids)
+    return {id: Facts(unit.tx.now, tuple(held.get(id, ())), seen.get(id)) for id in ids}
 
 
 def display(record: Record) -> str:

@@ -14,6 +14,7 @@ SCOPES = {
     "scim:agents": "read and write Agents",
     "scim:users": "read and write Users",
     "scim:groups": "read and write Groups",
+    "scim:agenticapplications": "read and write AgenticApplications",
     "introspect": "ask whether a token is active",
 }
 AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
@@ -21,8 +22,21 @@ PROFILES = ("default", "entra", "okta", "strict")
 DIALECTS = ("wzdk", "abbey", "superset")
 
 
-def create(unit: Unit, name: str, scopes: frozenset[str], *, profile: str = "default", dialect: str = "wzdk") -> Client:
-    """A new client without credentials. Conflict where the name is taken; Invalid names what is not known."""
+def create(
+    unit: Unit,
+    name: str,
+    scopes: frozenset[str],
+    *,
+    profile: str = "default",
+    dialect: str = "wzdk",
+    own_only: bool = False,
+    if_match: bool = False,
+    rate: int = 0,
+) -> Client:
+    """A new client without credentials; the options as `Caller` has them.
+
+    Conflict where the name is taken; Invalid names what is not known.
+    """
     unknown = sorted(scopes - SCOPES.keys())
     if unknown or not scopes:
         known = ", ".join(SCOPES)
@@ -36,7 +50,9 @@ def create(unit: Unit, name: str, scopes: frozenset[str], *, profile: str = "def
         raise Invalid(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}", field="dialect")
     if clients.by_name(unit.tx, name):
         raise Conflict(f"there is a client named {name!r} already", field="name")
-    made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now)
+    if rate < 0:
+        raise Invalid(f"rate must be a number of requests per second, 0 for no limit, not {rate}", field="rate")
+    made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now, own_only, if_match, rate)
     clients.insert(unit.tx, made)
     unit.record(
         Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect
@@ -83,4 +99,14 @@ def caller_of_bearer(unit: Unit, token: str) -> tuple[Caller, str | None] | None
 
 
 def _caller(client: Client) -> Caller:
-    return Caller("client", client.id, client.name, client.scopes, profile=client.profile, dialect=client.dialect)
+    return Caller(
+        "client",
+        client.id,
+        client.name,
+        client.scopes,
+        profile=client.profile,
+        dialect=client.dialect,
+        own_only=client.own_only,
+        if_match=client.if_match,
+        rate=client.rate,
+    )

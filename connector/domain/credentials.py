@@ -17,7 +17,7 @@ from connector.core.secret import fingerprint, new_secret
 from connector.domain.events import Action
 from connector.domain.unit import Unit
 from connector.storage import counters, credentials
-from connector.storage.credentials import Credential
+from connector.storage.credentials import Credential as Credential
 
 _CERTIFICATE = "x509Certificates.value"
 

@@ -8,14 +8,28 @@ from typing import Any
 import orjson
 
 from connector.core.errors import Conflict, Invalid, NotFound, Stale
-from connector.core.query import Filter, comparison_key
-from connector.domain.schema import NAME_OF, SEARCHED_BY, TYPE_OF
+from connector.core.query import comparison_key
+from connector.domain.schema import NAME_OF, PREFIX_OF, SEARCHED_BY, TYPE_OF
 from connector.domain.unit import Unit
 from connector.storage import groups, owners, resources, searchable
 from connector.storage.resources import Record
+from connector.storage.search import After, Found, Wanted
 from connector.storage.search import search as _search
 
-__all__ = ["Draft", "Record", "create", "fetch", "memberships", "names", "remove", "save", "search"]
+__all__ = [
+    "After",
+    "Draft",
+    "Found",
+    "Record",
+    "Wanted",
+    "create",
+    "fetch",
+    "memberships",
+    "names",
+    "remove",
+    "save",
+    "search",
+]
 
 
 @dataclass(frozen=True)
@@ -31,21 +45,21 @@ class Draft:
 def fetch(unit: Unit, kind: str, id: str, *, if_match: int | None = None, lock: bool = False) -> Record:
     """The record. NotFound where there is none; Stale where its version is not `if_match`."""
     record = resources.by_id(unit.tx, kind, id, client_id=unit.by.id, lock=lock)
-    if record is None:
+    if record is None or (unit.by.own_only and record.made_by != unit.by.id):
         raise NotFound(f"there is no {TYPE_OF[kind]} with the id {id!r}")
     if if_match is not None and record.version != if_match:
         raise Stale(f"{TYPE_OF[kind]} {id} is at version {record.version}, not {if_match}")
     return record
 
 
-def search(unit: Unit, kind: str, filter: Filter | None, *, offset: int, limit: int) -> tuple[int, list[Record]]:
-    """How many match, and one page of them in the order in which they were made."""
-    return _search(unit.tx, kind, filter, client_id=unit.by.id, offset=offset, limit=limit)
+def search(unit: Unit, wanted: Wanted) -> Found:
+    """How many match, and one page of them."""
+    return _search(unit.tx, wanted)
 
 
-def memberships(unit: Unit, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """For each of ids that is in a group: (id, display name) of those groups."""
-    return groups.memberships(unit.tx, ids)
+def memberships(unit: Unit, ids: Iterable[str]) -> dict[str, list[tuple[str, str, bool]]]:
+    """For each of ids that is in a group: (id, display name, whether directly) of the groups, those above groups too."""
+    return groups.nested(unit.tx, ids)
 
 
 def names(unit: Unit, ids: Iterable[str]) -> dict[str, Record]:
@@ -55,7 +69,7 @@ def names(unit: Unit, ids: Iterable[str]) -> dict[str, Record]:
 def create(unit: Unit, kind: str, draft: Draft) -> Record:
     """Insert it. Conflict where its name, or the client's externalId, is taken."""
     record = Record(
-        id=unit.tx.new_id({"agent": "agt", "person": "usr", "group": "grp"}[kind]),
+        id=unit.tx.new_id(PREFIX_OF[kind]),
         kind=kind,
         name=_name(kind, draft),
         document=orjson.dumps(draft.document).decode(),
@@ -64,6 +78,7 @@ def create(unit: Unit, kind: str, draft: Draft) -> Record:
         created=unit.tx.now,
         modified=unit.tx.now,
         expires=draft.expires,
+        made_by=unit.by.id,
         external_id=draft.external_id,
     )
     with _named(kind, record.name, draft.external_id):

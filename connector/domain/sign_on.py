@@ -14,7 +14,7 @@ from connector.domain.access import may_sign_on
 from connector.domain.events import Action
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
-from connector.storage import credentials, groups, owners, resources, saml
+from connector.storage import activity, credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
 
 Session = saml.Session  # what `to_tell` answers with
@@ -94,6 +94,7 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
             expires=to_text(granted.session_until),
         ),
     )
+    activity.seen(unit.tx, agent.id)
     unit.record(
         Action.SIGN_ON_GRANTED,
         "agent",

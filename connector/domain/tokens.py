@@ -1,7 +1,7 @@
 """Access tokens (RFC 9068): issue, recognise, revoke. What a token says is checked against the present state each time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from connector.core.secret import fingerprint
 from connector.domain import access, clients
 from connector.domain.events import Action
 from connector.domain.unit import Caller, Domain, Unit
-from connector.storage import counters
+from connector.storage import activity, counters
 from connector.storage import credentials as store
 
 TYPE = "at+jwt"
@@ -81,6 +81,8 @@ class Tokens:
             "jti": unit.tx.new_id("tok"),
             "scope": " ".join(sorted(scopes)),
         }
+        if caller.kind == "agent":
+            activity.seen(unit.tx, caller.id)
         unit.record(Action.TOKEN_ISSUED, caller.kind, caller.id, token=claims["jti"], scopes=sorted(scopes))
         return Token(self._signer.sign(claims, type=TYPE), scopes, int(LIFETIME.total_seconds()))
 
@@ -189,4 +191,4 @@ class Tokens:
         if found is None:
             raise Unauthenticated("the access token's subject may not act any more")
         allowed = found.scopes & frozenset(claims["scope"].split())
-        return Caller(found.kind, found.id, found.name, allowed, profile=found.profile, dialect=found.dialect), claims
+        return replace(found, scopes=allowed), claims

@@ -19,7 +19,8 @@ from connector.storage.db import Database, Transaction
 class Caller:
     """Who asks: kind `client` (inbound SCIM client), `agent`, `operator` (the command line) or `system` (worker, sealer).
 
-    `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
+    `own_only`: it may see and touch only what it has created; `if_match`: it must name the version that it changes; `rate`: requests
+    per second, 0 for no limit. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
     """
 
     kind: str
@@ -30,6 +31,9 @@ class Caller:
     reason: str | None = None
     profile: str = "default"
     dialect: str = "wzdk"
+    own_only: bool = False
+    if_match: bool = False
+    rate: int = 0
 
     def because(self, reason: str) -> "Caller":
         return replace(self, reason=reason)

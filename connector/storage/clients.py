@@ -17,9 +17,12 @@ class Client:
     dialect: str
     active: bool
     created: str
+    own_only: bool = False
+    if_match: bool = False
+    rate: int = 0
 
 
-_COLUMNS = [t.client.c[name] for name in ("id", "name", "scopes", "profile", "dialect", "active", "created")]
+_COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]
 
 
 def by_id(tx: Transaction, id: str) -> Client | None:

@@ -1,12 +1,16 @@
 """Credentials of clients and agents, what was revoked, and one-time identifiers. Secrets are kept as hashes only."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import listed
+from connector.storage.prepared import Prepared
 
 _c = t.credential.c
 
@@ -27,6 +31,7 @@ class Credential:
 
 
 _COLUMNS = [_c[name] for name in Credential.__dataclass_fields__]
+_of_holders = Prepared(sa.select(*_COLUMNS).where(_c.holder_id.in_(listed("ids"))).order_by(_c.created, _c.id))
 
 
 def insert(tx: Transaction, credential: Credential) -> None:
@@ -52,6 +57,14 @@ def by_secret(tx: Transaction, kind: str, secret_hash: str) -> Credential | None
 def of_holder(tx: Transaction, holder_id: str) -> list[Credential]:
     query = sa.select(*_COLUMNS).where(_c.holder_id == holder_id).order_by(_c.created)
     return [Credential(**row._asdict()) for row in tx.execute(query)]
+
+
+def of_holders(tx: Transaction, holder_ids: Iterable[str]) -> dict[str, list[Credential]]:
+    """The credentials of those who have any, oldest first."""
+    found: dict[str, list[Credential]] = {}
+    for row in _of_holders.all(tx, ids=orjson.dumps(list(holder_ids)).decode()):
+        found.setdefault(row[1], []).append(Credential(*row))
+    return found
 
 
 def revoke(tx: Transaction, holder_id: str, *, origin: str | None = None) -> list[str]:

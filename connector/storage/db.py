@@ -22,24 +22,21 @@ from connector.core.clock import Clock, to_text, utc_now
 from connector.core.errors import Invalid, Misconfigured, Unavailable
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
+from connector.storage.folding import create_fold
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 _SESSIONS = 48
+# Reading first and writing later, a transaction of SQLite could not get the lock any more; PostgreSQL is to show one state to all
+# statements of a reader, as SQLite does. None is a single statement, which is a transaction by itself.
 _BEGIN = {
-    ("sqlite", None): None,
-    ("postgresql", None): None,
-    (
-        "sqlite",
-        True,
-    ): "BEGIN IMMEDIATE",  # a transaction that reads first and writes later could not get the lock any more
+    ("sqlite", True): "BEGIN IMMEDIATE",
     ("sqlite", False): "BEGIN",
+    ("sqlite", None): None,
     ("postgresql", True): "BEGIN",
-    (
-        "postgresql",
-        False,
-    ): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",  # one state for all statements, as on SQLite
+    ("postgresql", False): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    ("postgresql", None): None,
 }
 
 
@@ -202,6 +199,7 @@ class Database:
             with connection.begin():
                 if self.dialect == "postgresql":
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('agent-idp-connector'))"))
+                create_fold(connection)
                 config = _alembic()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -309,7 +307,6 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get(
-        "sqlite_immediate", False
-    ):  # only migrations: all others begin by themselves
+    migrating = connection.get_execution_options().get("sqlite_immediate", False)
+    if migrating:  # all others begin by themselves
         connection.exec_driver_sql("BEGIN IMMEDIATE")

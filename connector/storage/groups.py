@@ -21,6 +21,20 @@ _members = Prepared(
 )
 _joined = sa.select(_m.member_id, _m.group_id, t.resource.c.name).join(t.resource, t.resource.c.id == _m.group_id)
 _memberships = Prepared(_joined.where(_m.member_id.in_(listed("ids"))).order_by(t.resource.c.name_key))
+_up = (
+    sa.select(_m.member_id.label("member"), _m.group_id, sa.literal_column("1").label("direct"))
+    .where(_m.member_id.in_(listed("ids")))
+    .cte("up", recursive=True)
+)
+_up = _up.union(  # not UNION ALL: groups may be in each other
+    sa.select(_up.c.member, _m.group_id, sa.literal_column("0")).join(t.member, _m.member_id == _up.c.group_id)
+)
+_nested = Prepared(
+    sa.select(_up.c.member, _up.c.group_id, t.resource.c.name, sa.func.max(_up.c.direct))
+    .join(t.resource, t.resource.c.id == _up.c.group_id)
+    .group_by(_up.c.member, _up.c.group_id, t.resource.c.name, t.resource.c.name_key)
+    .order_by(t.resource.c.name_key)
+)
 _FEW = 20  # so many are added or removed one by one, by prepared statements
 _ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("group_id", "member_id", "member_kind")}
 _add_one = {
@@ -47,6 +61,14 @@ def memberships(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str
     found: dict[str, list[tuple[str, str]]] = {}
     for member_id, group_id, name in rows:
         found.setdefault(member_id, []).append((group_id, name))
+    return found
+
+
+def nested(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str, bool]]]:
+    """For each of ids that is in a group: (group id, display name, whether directly) of all groups above it."""
+    found: dict[str, list[tuple[str, str, bool]]] = {}
+    for member_id, group_id, name, direct in _nested.all(tx, ids=orjson.dumps(list(ids)).decode()):
+        found.setdefault(member_id, []).append((group_id, name, bool(direct)))
     return found
 
 

@@ -30,6 +30,7 @@ class Record:
     created: str
     modified: str
     expires: str | None = None
+    made_by: str = ""
     seq: int = 0
     external_id: str | None = None
 
@@ -38,10 +39,10 @@ _r, _x = t.resource.c, t.external_id.c
 COLUMNS = [_r[name] for name in Record.__dataclass_fields__ if name != "external_id"]
 
 
-def seen_by(client: Any) -> sa.Select[tuple[Any, ...]]:
-    """Records with the externalId that this client gave them."""
+def seen_by(client: Any, *more: sa.ColumnElement[Any]) -> sa.Select[tuple[Any, ...]]:
+    """Records with the externalId that this client gave them; `more` columns come behind."""
     own = sa.and_(_x.resource_id == _r.id, _x.client_id == client)
-    return sa.select(*COLUMNS, _x.value).outerjoin_from(t.resource, t.external_id, own)
+    return sa.select(*COLUMNS, _x.value, *more).outerjoin_from(t.resource, t.external_id, own)
 
 
 _by_id = seen_by(sa.bindparam("client")).where(_r.id == sa.bindparam("id"), _r.kind == sa.bindparam("kind"))
@@ -51,7 +52,7 @@ _by_name = Prepared(
     seen_by(sa.bindparam("client")).where(_r.kind == sa.bindparam("kind"), _r.name_key == sa.bindparam("name_key"))
 )
 _by_ids = Prepared(sa.select(*COLUMNS).where(_r.id.in_(listed("ids"))))
-_NEW = ("id", "kind", "name", "name_key", "document", "active", "version", "created", "modified", "expires")
+_NEW = ("id", "kind", "name", "name_key", "document", "active", "version", "created", "modified", "expires", "made_by")
 _CHANGED = ("document", "active", "version", "modified", "expires")
 _insert = Prepared(sa.insert(t.resource).returning(_r.seq), columns=_NEW)
 _with_id = sa.update(t.resource).where(_r.id == sa.bindparam("id_"))
@@ -101,7 +102,7 @@ def insert(tx: Transaction, new: Record, values: Iterable[tuple[str, str]] = ())
     """The record with its seq. `values` are what it is searched by: (attribute, key). Conflict where the name is taken."""
     named = {**_values(new), "name": new.name, "name_key": comparison_key(new.name)}
     with _unique(new, "name"):
-        seq = _insert.first(tx, **named, id=new.id, kind=new.kind, created=new.created)[0]
+        seq = _insert.first(tx, **named, id=new.id, kind=new.kind, created=new.created, made_by=new.made_by)[0]
     tally.count(tx, new.kind, seq, 1)
     searchable.add(tx, new.id, values)
     return replace(new, seq=seq)

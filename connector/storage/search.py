@@ -1,14 +1,19 @@
-"""Pages of records: by a filter, in order, from a position or behind a cursor."""
+"""Pages of records: by a filter, in order, from a position or behind the last record of the page before."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from connector.core.query import Equals, Filter
+from connector.core.query import Compare, Filter, Sort
 from connector.storage import tables as t
 from connector.storage import tally
 from connector.storage.db import Transaction
+from connector.storage.order import sort_key
 from connector.storage.prepared import Prepared
 from connector.storage.resources import Record, by_name, record, seen_by
-from connector.storage.where import condition
+from connector.storage.searchable import unindexed
+from connector.storage.where import NAMES, condition, narrows
 
 _r = t.resource.c
 _page = Prepared(
@@ -26,32 +31,120 @@ _from = Prepared(
 )
 
 
-def search(
-    tx: Transaction, kind: str, filter: Filter | None, *, client_id: str, offset: int, limit: int
-) -> tuple[int, list[Record]]:
-    """How many match, and that page of them in the order in which they were made."""
-    if filter is None:
-        return _everything(tx, kind, client_id, offset, limit)
-    if isinstance(filter, Equals) and filter.attribute.path == _NAMES[kind] and isinstance(filter.value, str):
-        found = by_name(tx, kind, filter.value, client_id=client_id)
-        return (1, [found] if limit and not offset else []) if found else (0, [])
-    matches = [_r.kind == kind, condition(filter, client_id=client_id, sqlite=tx.sqlite)]
+@dataclass(frozen=True)
+class After:
+    """Where a page ended: the last record's seq, and what it was sorted by, if it was."""
+
+    seq: int
+    key: str | int | float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A search: kinds of resources with the filter that holds for each, as one client sees them; `own_only`: only what it made.
+
+    A page begins behind `offset` records, or after the page that ended `after`; at most `limit` records. A sort is for one kind.
+    """
+
+    parts: tuple[tuple[str, Filter | None], ...]
+    client_id: str
+    limit: int
+    offset: int = 0
+    after: After | None = None
+    sort: Sort | None = None
+    own_only: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many match in all, one page of them, and where it ended; `end` is None on the last page."""
+
+    total: int
+    records: list[Record]
+    end: After | None = None
+
+
+def search(tx: Transaction, wanted: Wanted) -> Found:
+    """One page, in the order that is asked for, else in that in which the records were made."""
+    if len(wanted.parts) == 1 and wanted.sort is None and not wanted.own_only:
+        [(kind, filter)] = wanted.parts
+        if filter is None:
+            return _everything(tx, kind, wanted)
+        if isinstance(filter, Compare) and filter.operator == "eq" and filter.attribute.path == (NAMES[kind],):
+            found = by_name(tx, kind, str(filter.value), client_id=wanted.client_id) if filter.value else None
+            shown = [found] if found and wanted.limit and not wanted.offset and wanted.after is None else []
+            return Found(1 if found else 0, shown)
+    return _matching(tx, wanted)
+
+
+def _everything(tx: Transaction, kind: str, wanted: Wanted) -> Found:
+    if wanted.after is not None:
+        total, first = tally.total(tx, kind), wanted.after.seq + 1
+    else:
+        total, place = tally.place(tx, kind, wanted.offset)
+        row = _from.first(tx, kind=kind, seq=place.seq, skip=place.skip) if wanted.offset < total else None
+        if row is None:
+            return Found(total, [])
+        first = row[0]
+    if not wanted.limit:
+        return Found(total, [])
+    rows = _page.all(tx, client=wanted.client_id, kind=kind, seq=first, limit=wanted.limit + 1)
+    records = [record(row) for row in rows[: wanted.limit]]
+    return Found(total, records, After(records[-1].seq) if len(rows) > wanted.limit else None)
+
+
+def _matching(tx: Transaction, wanted: Wanted) -> Found:
+    matches = [sa.or_(*(_part(kind, filter, wanted, tx.sqlite) for kind, filter in wanted.parts))]
+    if wanted.own_only:
+        matches.append(_r.made_by == wanted.client_id)
+    page, ended = _rows(tx, wanted, matches)
+    if wanted.after is None and not wanted.offset and wanted.limit and ended is None:
+        return Found(len(page), page)
     total = tx.execute(sa.select(sa.func.count()).select_from(t.resource).where(*matches)).scalar_one()
-    if not limit or offset >= total:
-        return total, []
-    # The page is found over narrow rows first: OFFSET never walks over documents.
-    page = sa.select(_r.seq).where(*matches).order_by(_r.seq).limit(limit).offset(offset)
-    rows = tx.execute(seen_by(client_id).where(_r.seq.in_(page)).order_by(_r.seq))
-    return total, [record(row) for row in rows]
+    return Found(total, page, ended)
 
 
-_NAMES = {"person": ("userName",), "agent": ("agentUserName",), "group": ("displayName",)}
+def _rows(tx: Transaction, wanted: Wanted, matches: list[sa.ColumnElement[bool]]) -> tuple[list[Record], After | None]:
+    if not wanted.limit:
+        return [], None
+    key: Any = sa.null()
+    order: list[Any] = [_r.seq]
+    if wanted.sort is not None:
+        kind = wanted.parts[0][0]
+        key = sort_key(wanted.sort, kind=kind, client_id=wanted.client_id, sqlite=tx.sqlite)
+        # Without a value comes last, or first where descending (RFC 7644 section 3.4.2.3).
+        order = [key.is_(None), key, _r.seq]
+        if wanted.sort.descending:
+            order = [column.desc() for column in order]
+    if wanted.after is not None:
+        matches = [*matches, _behind(wanted.after, key, wanted.sort)]
+    page = seen_by(wanted.client_id, key.label("sort_key")).order_by(*order)
+    if wanted.offset:  # which rows they are is found first: OFFSET must not walk over documents
+        narrow = sa.select(_r.seq).where(*matches).order_by(*order).limit(wanted.limit + 1).offset(wanted.offset)
+        page = page.where(_r.seq.in_(tx.execute(narrow).scalars().all()))
+    else:
+        page = page.where(*matches).limit(wanted.limit + 1)
+    rows = tx.execute(page).all()
+    records = [record(row[:-1]) for row in rows[: wanted.limit]]
+    if len(rows) <= wanted.limit:
+        return records, None
+    return records, After(records[-1].seq, rows[wanted.limit - 1][-1])
 
 
-def _everything(tx: Transaction, kind: str, client_id: str, offset: int, limit: int) -> tuple[int, list[Record]]:
-    total, place = tally.place(tx, kind, offset)
-    if not limit or offset >= total:
-        return total, []
-    first = _from.first(tx, kind=kind, seq=place.seq, skip=place.skip)
-    rows = _page.all(tx, client=client_id, kind=kind, seq=first[0], limit=limit) if first else []
-    return total, [record(row) for row in rows]
+def _part(kind: str, filter: Filter | None, wanted: Wanted, sqlite: bool) -> sa.ColumnElement[bool]:
+    if filter is None:
+        return _r.kind == kind
+    of_kind = unindexed(_r.kind, sqlite=sqlite and narrows(filter)) == kind
+    return sa.and_(of_kind, condition(filter, kind=kind, client_id=wanted.client_id, sqlite=sqlite))
+
+
+def _behind(after: After, key: Any, sort: Sort | None) -> sa.ColumnElement[bool]:
+    """What comes behind that record in the order."""
+    if sort is None:
+        return _r.seq > after.seq
+    equals = sa.and_(key.is_(None) if after.key is None else key == after.key)
+    if sort.descending:
+        later = key.is_not(None) if after.key is None else key < after.key
+        return sa.or_(later, sa.and_(equals, _r.seq < after.seq))
+    later = sa.false() if after.key is None else sa.or_(key > after.key, key.is_(None))
+    return sa.or_(later, sa.and_(equals, _r.seq > after.seq))

@@ -32,8 +32,8 @@ resource = sa.Table(
         "seq", Serial, primary_key=True, autoincrement=True
     ),  # the order of lists, and what blocks of the tally count by
     sa.Column("id", Text, nullable=False, unique=True),
-    sa.Column("kind", Text, nullable=False),  # agent | person | group
-    sa.Column("name", Text, nullable=False),  # agentUserName, userName, displayName of a group
+    sa.Column("kind", Text, nullable=False),  # agent | person | group | application
+    sa.Column("name", Text, nullable=False),  # agentUserName, userName, displayName of a group, name of an application
     sa.Column("name_key", Text, nullable=False),  # the name as it is compared (RFC 7643 section 2.1: NFC, case folded)
     sa.Column(
         "document", Text, nullable=False
@@ -43,6 +43,7 @@ resource = sa.Table(
     _moment("created"),
     _moment("modified"),
     _moment("expires", nullable=True),  # validUntil of an agent: the worker suspends it then
+    sa.Column("made_by", Text, nullable=False),  # the inbound client that created it
     sa.UniqueConstraint("kind", "name_key"),
     sa.Index("ix_resource_kind_seq", "kind", "seq"),
     sqlite_autoincrement=True,
@@ -119,6 +120,22 @@ member = sa.Table(
     sqlite_with_rowid=False,
 )
 
+application_agent = sa.Table(
+    "application_agent",
+    metadata,
+    sa.Column("application_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("agent_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("type", Text, nullable=True),  # owned | authorized | guest
+    sa.Index("ix_application_agent_agent_id", "agent_id"),
+)
+
+activity = sa.Table(
+    "activity",
+    metadata,
+    sa.Column("agent_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
+    _moment("last_seen"),
+)
+
 ownership = sa.Table(
     "ownership",
     metadata,
@@ -139,6 +156,9 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     sa.Column("scopes", Text, nullable=False),  # separated by spaces
     sa.Column("profile", Text, nullable=False),
     sa.Column("dialect", Text, nullable=False),
+    sa.Column("own_only", sa.Boolean, nullable=False),  # sees and touches only what it has created
+    sa.Column("if_match", sa.Boolean, nullable=False),  # must send If-Match with each change
+    sa.Column("rate", sa.Integer, nullable=False),  # requests per second; 0 means: as many as it likes
     sa.Column("active", sa.Boolean, nullable=False),
     _moment("created"),
 )

@@ -1,5 +1,6 @@
 """Flask in, Flask out: routes, media types and authentication of the SCIM edge. What a request means is service.py's business."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,12 +10,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMedi
 
 from connector.core.errors import ConnectorError, Denied
 from connector.domain.unit import Caller, Domain
-from connector.edges.scim import errors
+from connector.edges.scim import errors, queries
+from connector.edges.scim.answers import Answer, Conditions
 from connector.edges.scim.discovery import Discovery
 from connector.edges.scim.errors import MEDIA_TYPE, ScimError
-from connector.edges.scim.render import Selection, selection
+from connector.edges.scim.rate import Limiter
+from connector.edges.scim.render import EVERYTHING, Selection, selection
 from connector.edges.scim.schema import Table
-from connector.edges.scim.service import Answer, Conditions, ScimService, table_of
+from connector.edges.scim.service import ScimService, table_of
 
 PREFIX = "/scim/v2"
 _WRITING = ["POST", "PUT", "PATCH", "DELETE"]
@@ -25,45 +28,48 @@ def blueprint(domain: Domain, *, base_url: str, authenticate: Callable[[str | No
     """The edge below /scim/v2. `authenticate` turns an Authorization header into a caller or raises Unauthenticated."""
     edge = Blueprint("scim", __name__, url_prefix=PREFIX)
     service = ScimService(domain, base_url)
-    discovery = Discovery(base_url)
+    limiter = Limiter(time.monotonic)
 
     @edge.before_request
     def _know_the_caller() -> None:
-        g.caller = authenticate(request.headers.get("Authorization"))
-        if not any(scope.startswith("scim") for scope in g.caller.scopes):
+        caller = g.caller = authenticate(request.headers.get("Authorization"))
+        limiter.take(caller)
+        if caller.kind != "client" and request.endpoint != "scim.me":
+            raise Denied("this is for inbound clients; an agent may read itself at /Me", scope="scim")
+        if caller.kind == "client" and not any(scope.startswith("scim") for scope in caller.scopes):
             raise Denied("a scope for SCIM is needed, such as 'scim'", scope="scim")
 
-    _mount_discovery(edge, discovery)
+    _mount_discovery(edge, Discovery(base_url))
+    _mount_messages(edge, service)
     _mount_resources(edge, service)
     return edge
 
 
 def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
-    @edge.before_request
-    def _no_filter_on_discovery() -> None:
-        about = (request.endpoint or "").removeprefix("scim.")
-        if about in ("config", "types", "schemas") and "filter" in request.args:
+    def answer(document: bytes) -> Response:
+        if "filter" in request.args:
             raise Denied("discovery cannot be filtered (RFC 7644 section 4)")
+        return _json(200, document, {"Vary": "Authorization"})
 
     @edge.get("/ServiceProviderConfig")
     def config() -> Response:
-        return _json(200, discovery.config(g.caller.dialect), {"Vary": "Authorization"})
+        return answer(discovery.config(g.caller.dialect))
 
     @edge.get("/ResourceTypes")
     def types() -> Response:
-        return _json(200, discovery.types())
+        return answer(discovery.types())
 
     @edge.get("/ResourceTypes/<name>")
     def type(name: str) -> Response:
-        return _json(200, discovery.type(name))
+        return answer(discovery.type(name))
 
     @edge.get("/Schemas")
     def schemas() -> Response:
-        return _json(200, discovery.schemas(g.caller.dialect), {"Vary": "Authorization"})
+        return answer(discovery.schemas(g.caller.dialect))
 
     @edge.get("/Schemas/<urn>")
     def schema(urn: str) -> Response:
-        return _json(200, discovery.schema(urn, g.caller.dialect), {"Vary": "Authorization"})
+        return answer(discovery.schema(urn, g.caller.dialect))
 
     @edge.route("/ServiceProviderConfig", methods=_WRITING)
     @edge.route("/ResourceTypes", methods=_WRITING)
@@ -73,19 +79,37 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
     def unwritable(name: str = "") -> Response:
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"], "discovery can only be read (RFC 7644 section 4)")
 
-    @edge.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    @edge.route("/Bulk", methods=["POST"])
-    @edge.route("/.search", methods=["POST"])
-    @edge.route("/<endpoint>/.search", methods=["POST"])
-    def unsupported(endpoint: str = "") -> Response:
-        return _json(501, orjson.dumps(errors.body(501, f"{request.path} is not served; see ServiceProviderConfig")))
+
+def _mount_messages(edge: Blueprint, service: ScimService) -> None:
+    @edge.post("/Bulk")
+    def bulk() -> Response:
+        return _answer(service.bulk(g.caller, _body()))
+
+    @edge.get("/")
+    def root() -> Response:
+        return _answer(service.search(g.caller, None, queries.from_url(request.args)))
+
+    @edge.post("/.search")
+    def search_all() -> Response:
+        return _answer(service.search(g.caller, None, queries.from_body(_body())))
+
+    @edge.post("/<endpoint>/.search")
+    def search_by_body(endpoint: str) -> Response:
+        return _answer(service.search(g.caller, table_of(endpoint), queries.from_body(_body())))
+
+    @edge.route("/Me", methods=["GET", *_WRITING])
+    def me() -> Response:
+        if g.caller.kind == "client" or request.method != "GET":
+            detail = "an agent may read itself here; nothing else is served (RFC 7644 section 3.11)"
+            return _json(501, orjson.dumps(errors.body(501, detail)))
+        table = table_of("Agents")
+        return _answer(service.me(g.caller, table, _chosen(table), _conditions()))
 
 
 def _mount_resources(edge: Blueprint, service: ScimService) -> None:
     @edge.get("/<endpoint>")
     def search(endpoint: str) -> Response:
-        table = table_of(endpoint)
-        return _answer(service.search(g.caller, table, request.args.to_dict(), _chosen(table)))
+        return _answer(service.search(g.caller, table_of(endpoint), queries.from_url(request.args)))
 
     @edge.post("/<endpoint>")
     def create(endpoint: str) -> Response:
@@ -124,11 +148,14 @@ def render_error(error: ConnectorError | HTTPException) -> Response:
 
 
 def _chosen(table: Table) -> Selection:
+    if not request.query_string:
+        return EVERYTHING
     return selection(table, request.args.get("attributes"), request.args.get("excludedAttributes"))
 
 
 def _conditions() -> Conditions:
-    return Conditions(request.headers.get("If-Match"), request.headers.get("If-None-Match"))
+    given = request.headers
+    return Conditions(given.get("If-Match"), given.get("If-None-Match"), required=g.caller.if_match)
 
 
 def _body() -> Any:

@@ -5,8 +5,11 @@ from typing import Any
 import orjson
 
 from connector.core.errors import NotFound
-from connector.edges.scim import schema
-from connector.edges.scim.service import MAX_PAGE
+from connector.edges.scim import cursor, schema
+from connector.edges.scim.bulk import MAX_OPERATIONS
+from connector.edges.scim.queries import DEFAULT_PAGE, MAX_PAGE
+
+MAX_BODY = 4 * 1024 * 1024  # bytes
 
 
 class Discovery:
@@ -44,11 +47,19 @@ class Discovery:
         config: dict[str, Any] = {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
             "patch": {"supported": True},
-            "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+            "bulk": {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": MAX_BODY},
             "filter": {"supported": True, "maxResults": MAX_PAGE},
             "changePassword": {"supported": False},
-            "sort": {"supported": False},
+            "sort": {"supported": True},
             "etag": {"supported": True},
+            "pagination": {
+                "cursor": True,
+                "index": True,
+                "defaultPaginationMethod": "index",
+                "defaultPageSize": DEFAULT_PAGE,
+                "maxPageSize": MAX_PAGE,
+                "cursorTimeout": cursor.TIMEOUT,
+            },
             "authenticationSchemes": [
                 {
                     "type": "oauthbearertoken",
@@ -64,7 +75,7 @@ class Discovery:
             config["agentExtension"] = {
                 "supported": True,
                 "agentsSupported": True,
-                "agenticApplicationsSupported": False,
+                "agenticApplicationsSupported": True,
             }
         return config
 

@@ -9,11 +9,27 @@ MEDIA_TYPE = "application/scim+json"
 
 
 class ScimError(errors.Invalid):
-    """A request that breaks the protocol; `scim_type` is one of RFC 7644 table 9."""
+    """A request that breaks the protocol; `scim_type` is one of RFC 7644 table 9 (or RFC 9865's), None where none fits."""
 
-    def __init__(self, scim_type: str, detail: str, *, field: str | None = None) -> None:
+    def __init__(self, scim_type: str | None, detail: str, *, field: str | None = None) -> None:
         super().__init__(detail, field=field)
         self.scim_type = scim_type
+
+
+class PreconditionRequired(errors.ConnectorError):
+    """A change without If-Match by a client that must send it (RFC 6585 section 3)."""
+
+
+class TooLarge(errors.ConnectorError):
+    """More operations, or more bytes, than a bulk request may hold (RFC 7644 section 3.7.4)."""
+
+
+class TooManyRequests(errors.ConnectorError):
+    """The client asks more often than it may; `retry_after` in seconds (RFC 6585 section 4)."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 _STATUS: tuple[tuple[type[errors.ConnectorError], int, str | None], ...] = (
@@ -22,6 +38,9 @@ _STATUS: tuple[tuple[type[errors.ConnectorError], int, str | None], ...] = (
     (errors.NotFound, 404, None),
     (errors.Conflict, 409, "uniqueness"),
     (errors.Stale, 412, None),
+    (PreconditionRequired, 428, None),
+    (TooLarge, 413, None),
+    (TooManyRequests, 429, None),
     (errors.Unavailable, 503, None),
     (errors.Invalid, 400, "invalidValue"),
 )
@@ -37,7 +56,7 @@ def render(error: errors.ConnectorError) -> tuple[dict[str, Any], int, dict[str,
         headers["WWW-Authenticate"] = 'Bearer realm="scim"'
     if isinstance(error, errors.Denied) and error.scope:
         headers["WWW-Authenticate"] = f'Bearer realm="scim", error="insufficient_scope", scope="{error.scope}"'
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | TooManyRequests):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return body(status, error.detail, scim_type), status, headers
 

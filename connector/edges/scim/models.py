@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field
 from scim2_models import (
+    URI,
     URN,
     CaseExact,
     ComplexAttribute,
@@ -117,6 +118,22 @@ class ParentAgent(ComplexAttribute):
     """What the parent is called."""
 
 
+class UsedApplication(ComplexAttribute):
+    value: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
+    """The id of the application."""
+
+    ref: Annotated[Reference["AgenticApplication"] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the application."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the application is called."""
+
+    type: Annotated[str | None, Mutability.read_only] = None
+    """How the agent belongs to it."""
+
+
 class Agent(Resource[Any]):
     """AI agent"""
 
@@ -158,6 +175,105 @@ class Agent(Resource[Any]):
     parent: ParentAgent | None = None
     """The agent that this agent works under."""
 
+    subject: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
+    """The `sub` of the agent's tokens."""
+
+    applications: Annotated[list[UsedApplication] | None, Mutability.read_only] = None
+    """The applications that list the agent."""
+
+
+class ApplicationUrl(ComplexAttribute):
+    type: str | None = Field(None, examples=["ssoEndpoint", "loginPage", "api", "homepage"])
+    """What is found there."""
+
+    value: str | None = None
+    """The URL."""
+
+    description: str | None = None
+    """What it is for."""
+
+    primary: bool | None = None
+    """Whether it is the main one; at most one is."""
+
+
+class OAuthConfiguration(ComplexAttribute):
+    client_id: str | None = None
+    """The OAuth client id of the application."""
+
+    description: str | None = None
+    """What the client is for."""
+
+    audience_uri: str | None = None
+    """The audience that its tokens are for."""
+
+    issuer_uri: str | None = None
+    """Who issues its tokens."""
+
+    redirect_uri: list[Reference[URI]] | None = None
+    """Where the authorization server may send people back to."""
+
+
+class ApplicationAgent(ComplexAttribute):
+    value: Annotated[str | None, Required.true, CaseExact.true] = None
+    """The id of the agent."""
+
+    ref: Annotated[Reference["Agent"] | None, Mutability.read_only, CaseExact.true] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The URI of the agent."""
+
+    display: Annotated[str | None, Mutability.read_only] = None
+    """What the agent is called."""
+
+    type: str | None = Field(None, examples=["owned", "authorized", "guest"])
+    """How the agent belongs to the application."""
+
+
+class ExternalIdentifier(ComplexAttribute):
+    type: str | None = None
+    """What kind of identifier it is."""
+
+    value: str | None = None
+    """The identifier."""
+
+    system: str | None = None
+    """The system that gave it."""
+
+
+class AgenticApplication(Resource[Any]):
+    """Application that agents belong to or work in"""
+
+    __schema__ = URN(schema.APPLICATION)
+
+    name: Annotated[str | None, Required.true, Uniqueness.server, CaseExact.false] = None
+    """The application's handle, unique among applications without regard to case."""
+
+    display_name: str | None = None
+    """What the application is called."""
+
+    description: str | None = None
+    """What the application does."""
+
+    active: bool | None = None
+    """Whether the application is in use."""
+
+    application_urls: list[ApplicationUrl] | None = None
+    """Where the application is found."""
+
+    last_accessed: Annotated[datetime | None, Mutability.read_only] = None
+    """When an agent last signed on to it."""
+
+    o_auth_configuration: list[OAuthConfiguration] | None = Field(
+        None, serialization_alias="oAuthConfiguration", validation_alias="oAuthConfiguration"
+    )
+    """How the application takes part in OAuth."""
+
+    agents: list[ApplicationAgent] | None = None
+    """The agents of the application."""
+
+    external_identifiers: list[ExternalIdentifier] | None = None
+    """What other systems call the application."""
+
 
 class Sponsor(ComplexAttribute):
     value: Annotated[str | None, CaseExact.true] = None
@@ -170,6 +286,26 @@ class Sponsor(ComplexAttribute):
 
     display: Annotated[str | None, Mutability.read_only] = None
     """What the sponsor is called."""
+
+
+class AgentCredential(ComplexAttribute):
+    value: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
+    """The id of the credential; never a secret."""
+
+    type: Annotated[str | None, Mutability.read_only] = None
+    """client_secret, public_key or bearer."""
+
+    status: Annotated[str | None, Mutability.read_only] = None
+    """pending, active, expired or revoked."""
+
+    not_before: Annotated[datetime | None, Mutability.read_only] = None
+    """From when it is good."""
+
+    not_after: Annotated[datetime | None, Mutability.read_only] = None
+    """Until when it is good."""
+
+    thumbprint: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
+    """The thumbprint of a public key (RFC 7638)."""
 
 
 class Governance(Extension):
@@ -203,3 +339,15 @@ class Governance(Extension):
 
     next_review: datetime | None = None
     """When somebody is to check that the agent is still needed."""
+
+    last_seen: Annotated[datetime | None, Mutability.read_only] = None
+    """When the agent last took a token or signed on."""
+
+    issuer: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
+    """Who issues the agent's tokens."""
+
+    subject: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
+    """The `sub` of the agent's tokens; with the issuer it names the agent everywhere, and is never given to another."""
+
+    credentials: Annotated[list[AgentCredential] | None, Mutability.read_only] = None
+    """The agent's credentials, without their secrets."""

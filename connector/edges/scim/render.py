@@ -7,17 +7,18 @@ from typing import Any
 import orjson
 
 from connector.core.errors import Invalid
+from connector.domain.agents import Facts
+from connector.domain.credentials import Credential
 from connector.domain.resources import Record
 from connector.domain.schema import GOVERNANCE
+from connector.edges.scim.answers import etag
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.paths import Path, split
 from connector.edges.scim.schema import HIDDEN, Table
 
-_LIST = (
-    b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],'
-    b'"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[%b]}'
-)
+_LIST = ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
 _HANDLE = "agentUserName"
+Member = tuple[str, str, str]  # id, kind, name
 _ALWAYS = frozenset({"id", "schemas"})
 
 
@@ -40,6 +41,9 @@ class Selection:
         return bool(self.only or self.without)
 
 
+EVERYTHING = Selection()
+
+
 def selection(table: Table, only: str | None, without: str | None) -> Selection:
     """Read `attributes` and `excludedAttributes`. Names that are not known select nothing."""
     if only and without:
@@ -60,20 +64,30 @@ class Renderer:
 
     def __init__(self, base_url: str) -> None:
         self.root = f"{base_url}/scim/v2"
+        self._issuer = base_url
 
     def location(self, table: Table, id: str) -> str:
         return f"{self.root}/{table.endpoint}/{id}"
 
     def text(self, table: Table, record: Record, computed: dict[str, Any], chosen: Selection) -> bytes:
         """A person or group: the stored text between what we compute."""
-        document = record.document
-        urns = [table.urn] + [urn for urn, _ in table.extensions.values() if f'"{urn}"' in document]
-        head: dict[str, Any] = {"schemas": urns, "id": record.id}
-        if record.external_id is not None:
-            head["externalId"] = record.external_id
+        urns = [table.urn] + [urn for urn, _ in table.extensions.values() if f'"{urn}"' in record.document]
         tail = {**computed, "meta": self._meta(table, record)}
-        whole = b"%b,%b,%b" % (orjson.dumps(head)[:-1], document[1:-1].encode(), orjson.dumps(tail)[1:])
-        return orjson.dumps(self._cut(orjson.loads(whole), chosen)) if chosen else whole
+        whole = b"%b,%b,%b" % (
+            orjson.dumps(self._head(urns, record))[:-1],
+            record.document[1:-1].encode(),
+            orjson.dumps(tail)[1:],
+        )
+        return orjson.dumps(_cut(orjson.loads(whole), chosen)) if chosen else whole
+
+    def group(self, table: Table, record: Record, members: list[Member], chosen: Selection) -> bytes:
+        """A group: its members, of whom there may be very many, are written as text at once."""
+        if chosen:
+            return self.text(
+                table, record, {"members": orjson.loads(self._members(members))} if members else {}, chosen
+            )
+        whole = self.text(table, record, {}, chosen)
+        return b'%b,"members":%b}' % (whole[:-1], self._members(members)) if members else whole
 
     def agent(
         self,
@@ -81,24 +95,25 @@ class Renderer:
         record: Record,
         document: dict[str, Any],
         computed: dict[str, Any],
-        dialect: str,
+        facts: Facts,
         chosen: Selection,
+        *,
+        dialect: str,
     ) -> bytes:
         """An agent, in the words of the client's dialect."""
         for owner in document.get("owners", []):
             self._refer(owner)
-        if sponsor := document.get(GOVERNANCE, {}).get("sponsor"):
+        governance = document.setdefault(GOVERNANCE, {})
+        if sponsor := governance.get("sponsor"):
             self._refer(sponsor)
             sponsor.pop("type", None)
+        governance |= self._governance(record, facts)
         if parent := document.get("parent"):
             parent["$ref"] = f"{self.root}/Agents/{parent['value']}"
-        urns = [table.urn] + [urn for urn, _ in table.extensions.values() if document.get(urn)]
-        answer: dict[str, Any] = {"schemas": urns, "id": record.id}
-        if record.external_id is not None:
-            answer["externalId"] = record.external_id
-        answer |= {name: value for name, value in document.items() if name not in HIDDEN[dialect] or name == _HANDLE}
-        answer |= {**computed, "meta": self._meta(table, record)}
-        answer = self._cut(answer, chosen) if chosen else answer
+        answer = self._head([table.urn, GOVERNANCE], record) | document
+        answer |= {"subject": record.id, **computed, "meta": self._meta(table, record)}
+        answer = {name: value for name, value in answer.items() if name not in HIDDEN[dialect] or name == _HANDLE}
+        answer = _cut(answer, chosen) if chosen else answer
         if (
             dialect != "wzdk" and _HANDLE in answer
         ):  # after the cut: attributes=name chooses it under either of its names
@@ -107,22 +122,59 @@ class Renderer:
             answer.pop(_HANDLE, None)
         return orjson.dumps(answer)
 
-    def groups(self, memberships: list[tuple[str, str]]) -> dict[str, Any]:
-        """The computed `groups` of a user or agent."""
+    def application(self, table: Table, record: Record, document: dict[str, Any], chosen: Selection) -> bytes:
+        for agent in document.get("agents", []):
+            agent["$ref"] = f"{self.root}/Agents/{agent['value']}"
+        answer = self._head([table.urn], record) | document | {"meta": self._meta(table, record)}
+        return orjson.dumps(_cut(answer, chosen) if chosen else answer)
+
+    def groups(self, memberships: list[tuple[str, str, bool]]) -> dict[str, Any]:
+        """The computed `groups` of a user or agent; through another group they are `indirect` (RFC 7643 section 4.1.2)."""
         listed = [
-            {"value": id, "$ref": f"{self.root}/Groups/{id}", "display": name, "type": "direct"}
-            for id, name in memberships
+            {
+                "value": id,
+                "$ref": f"{self.root}/Groups/{id}",
+                "display": name,
+                "type": "direct" if direct else "indirect",
+            }
+            for id, name, direct in memberships
         ]
         return {"groups": listed} if listed else {}
 
-    def members(self, members: list[tuple[str, str, str]]) -> dict[str, Any]:
-        """The `members` of a group."""
-        types = {"person": ("User", "Users"), "agent": ("Agent", "Agents"), "group": ("Group", "Groups")}
+    def applications(self, used: list[tuple[str, str | None, str]]) -> dict[str, Any]:
+        """The computed `applications` of an agent."""
         listed = [
-            {"value": id, "$ref": f"{self.root}/{types[kind][1]}/{id}", "type": types[kind][0], "display": name}
+            {
+                "value": id,
+                "$ref": f"{self.root}/AgenticApplications/{id}",
+                "display": name,
+                **({"type": type} if type else {}),
+            }
+            for id, type, name in used
+        ]
+        return {"applications": listed} if listed else {}
+
+    def _members(self, members: list[Member]) -> bytes:
+        root = orjson.dumps(self.root)[:-1].decode()
+        texts = [
+            f'{{"value":"{id}","$ref":{root}/{_TYPES[kind][1]}/{id}","type":"{_TYPES[kind][0]}","display":{_quoted(name)}}}'
             for id, kind, name in members
         ]
-        return {"members": listed} if listed else {}
+        return ("[" + ",".join(texts) + "]").encode()
+
+    def _governance(self, record: Record, facts: Facts) -> dict[str, Any]:
+        told: dict[str, Any] = {"issuer": self._issuer, "subject": record.id}
+        if facts.last_seen:
+            told["lastSeen"] = facts.last_seen
+        if facts.credentials:
+            told["credentials"] = [_credential(one, facts.now) for one in facts.credentials]
+        return told
+
+    def _head(self, urns: list[str], record: Record) -> dict[str, Any]:
+        head: dict[str, Any] = {"schemas": urns, "id": record.id}
+        if record.external_id is not None:
+            head["externalId"] = record.external_id
+        return head
 
     def _refer(self, holder: dict[str, Any]) -> None:
         holder["$ref"] = f"{self.root}/{holder.get('type', 'User')}s/{holder['value']}"
@@ -136,16 +188,41 @@ class Renderer:
             "version": etag(record),
         }
 
-    def _cut(self, answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
-        return _keep(answer, chosen.only) if chosen.only else _drop(answer, chosen.without)
+
+_TYPES = {"person": ("User", "Users"), "agent": ("Agent", "Agents"), "group": ("Group", "Groups")}
 
 
-def listing(total: int, start: int, resources: list[bytes]) -> bytes:
-    return _LIST % (total, start, len(resources), b",".join(resources))
+def _quoted(text: str) -> str:
+    """As a JSON text; names rarely need more than the quotes."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return orjson.dumps(text).decode()
 
 
-def etag(record: Record) -> str:
-    return f'W/"{record.version}"'
+def _credential(held: Credential, now: str) -> dict[str, Any]:
+    if held.revoked:
+        status = "revoked"
+    elif held.not_after and held.not_after <= now:
+        status = "expired"
+    else:
+        status = "pending" if held.not_before > now else "active"
+    told = {"notBefore": held.not_before, "notAfter": held.not_after, "thumbprint": held.thumbprint}
+    shown = {name: value for name, value in told.items() if value is not None}
+    return {"value": held.id, "type": held.kind, "status": status, **shown}
+
+
+def _cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
+    return _keep(answer, chosen.only) if chosen.only else _drop(answer, chosen.without)
+
+
+def listing(total: int, start: int | None, resources: list[bytes], following: str | None = None) -> bytes:
+    """A ListResponse; `start` where paging is by index, `following` is the cursor of the next page (RFC 9865 section 2)."""
+    head: dict[str, Any] = {"schemas": _LIST, "totalResults": total, "itemsPerPage": len(resources)}
+    if start is not None:
+        head["startIndex"] = start
+    if following is not None:
+        head["nextCursor"] = following
+    return b'%b,"Resources":[%b]}' % (orjson.dumps(head)[:-1], b",".join(resources))
 
 
 def _keep(answer: dict[str, Any], only: tuple[Path, ...]) -> dict[str, Any]:

@@ -49,7 +49,16 @@ class Table:
 
 
 # Attributes that only these dialects show; every dialect may write them (an attribute known to another is kept, not refused).
-_ABBEY_ONLY = {"agentType", "roles", "entitlements", "x509Certificates", "protocols", "parent"}
+_ABBEY_ONLY = {
+    "agentType",
+    "applications",
+    "entitlements",
+    "parent",
+    "protocols",
+    "roles",
+    "subject",
+    "x509Certificates",
+}
 HIDDEN: dict[str, frozenset[str]] = {
     "wzdk": frozenset(_ABBEY_ONLY),
     "abbey": frozenset({"agentUserName"}),
@@ -111,12 +120,14 @@ TABLES: dict[str, Table] = {
         _table("agent", "Agents", models.Agent, models.Governance),
         _table("person", "Users", models.User, models.EnterpriseUser),
         _table("group", "Groups", models.Group, None),
+        _table("application", "AgenticApplications", models.AgenticApplication, None),
     )
 }
 _MODELS: dict[str, tuple[type[Resource[Any]], type[ModelExtension] | None]] = {
     "Agents": (models.Agent, models.Governance),
     "Users": (models.User, models.EnterpriseUser),
     "Groups": (models.Group, None),
+    "AgenticApplications": (models.AgenticApplication, None),
 }
 
 

@@ -1,195 +1,133 @@
-"""What a SCIM request does: one unit of work each, checks first, the answer as bytes. Knows no Flask."""
+"""What a SCIM request does: checks first, then one unit of work, the answer as bytes. Knows no Flask."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from connector.core.errors import Denied, NotFound, Stale
-from connector.domain import agents, groups, people, resources
-from connector.domain.resources import Record
-from connector.domain.unit import Caller, Domain, Unit
+from connector.core.errors import Denied, NotFound
+from connector.domain import resources
+from connector.domain.resources import Wanted
+from connector.domain.unit import Caller, Domain
 from connector.edges.scim import render
-from connector.edges.scim.errors import ScimError
-from connector.edges.scim.patch import Patch, member_ids
-from connector.edges.scim.paths import parse_filter
+from connector.edges.scim.answers import Answer, Conditions
+from connector.edges.scim.bulk import Bulk
+from connector.edges.scim.cursor import Cursors
+from connector.edges.scim.filters import parse_filter
+from connector.edges.scim.kinds import kinds
+from connector.edges.scim.operations import Operations, require
+from connector.edges.scim.profiles import PROFILES
+from connector.edges.scim.queries import Query
 from connector.edges.scim.render import Renderer, Selection
-from connector.edges.scim.schema import HIDDEN, TABLES, Table
-from connector.edges.scim.validate import Body, check_required, read_resource
-
-DEFAULT_PAGE = 100
-MAX_PAGE = 1000
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Status, body (None for 204 and 304) and headers."""
-
-    status: int
-    body: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """If-Match and If-None-Match as they came (RFC 7644 section 3.14)."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
+from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.sorting import parse_sort
+from connector.edges.scim.validate import read_resource
 
 
 class ScimService:
-    """The operations of RFC 7644 section 3 on Agents, Users and Groups."""
+    """The operations of RFC 7644 section 3 on every resource type that is kept."""
 
     def __init__(self, domain: Domain, base_url: str) -> None:
         self._domain = domain
-        self._render = Renderer(base_url)
+        renderer = Renderer(base_url)
+        self._operations = Operations(renderer, kinds(renderer))
+        self._bulk = Bulk(self._operations, renderer)
+        self._cursors = Cursors(domain.keys.derive("scim cursor"))
 
     def create(self, caller: Caller, table: Table, body: Any, chosen: Selection) -> Answer:
         require(caller, table, writing=True)
-        read = read_resource(table, body, strict=caller.profile == "strict")
+        read = read_resource(table, body, PROFILES[caller.profile])
         with self._domain.change(caller) as unit:
-            record = self._insert(unit, table, read)
-            text = self._text(unit, table, record, chosen)
-        return self._whole(table, record, text, 201)
+            return self._operations.create(unit, table, read, chosen)
 
     def read(self, caller: Caller, table: Table, id: str, chosen: Selection, conditions: Conditions) -> Answer:
         require(caller, table, writing=False)
         with self._domain.view(caller) as unit:
-            record = resources.fetch(unit, table.kind, id)
-            if conditions.if_none_match and _names(conditions.if_none_match, record):
-                return Answer(304, headers={"ETag": render.etag(record)})
-            text = self._text(unit, table, record, chosen)
-        return self._whole(table, record, text, 200)
+            return self._operations.read(unit, table, id, chosen, conditions)
 
-    def search(self, caller: Caller, table: Table, parameters: dict[str, str], chosen: Selection) -> Answer:
-        require(caller, table, writing=False)
-        start = max(1, _number(parameters, "startIndex", 1))
-        count = min(MAX_PAGE, max(0, _number(parameters, "count", DEFAULT_PAGE)))
-        filter = parse_filter(table, parameters["filter"]) if parameters.get("filter") else None
+    def me(self, caller: Caller, table: Table, chosen: Selection, conditions: Conditions) -> Answer:
+        """The agent that asks (section 3.11)."""
         with self._domain.view(caller) as unit:
-            total, page = resources.search(unit, table.kind, filter, offset=start - 1, limit=count)
-            texts = self._texts(unit, table, page, chosen)
-        return Answer(200, render.listing(total, start, texts))
+            return self._operations.read(unit, table, caller.id, chosen, conditions)
 
     def replace(
         self, caller: Caller, table: Table, id: str, body: Any, chosen: Selection, conditions: Conditions
     ) -> Answer:
         require(caller, table, writing=True)
-        read = read_resource(table, body, strict=caller.profile == "strict")
+        read = read_resource(table, body, PROFILES[caller.profile])
         with self._domain.change(caller) as unit:
-            before = self._locked(unit, table, id, conditions)
-            if "active" not in read.document and table.kind != "group":
-                read.document["active"] = (
-                    before.active
-                )  # what PUT leaves out is cleared, except active (RFC 7644 3.5.1)
-            if table.kind == "agent":  # nor what the client's dialect does not show it
-                held = orjson.loads(before.document)
-                unseen = {name: held[name] for name in HIDDEN[caller.dialect] if name in held}
-                read.document.update({**unseen, **read.document})
-            changes = []
-            if table.kind == "group":
-                ids = _members(table, read)
-                changes = [groups.MemberChange("clear", ids)]
-            record = self._save(unit, table, before, read.document, read.external_id, changes)
-            text = self._text(unit, table, record, chosen)
-        return self._whole(table, record, text, 200)
+            return self._operations.replace(unit, table, id, read, chosen, conditions)
 
     def patch(
         self, caller: Caller, table: Table, id: str, body: Any, chosen: Selection, conditions: Conditions
     ) -> Answer:
-        """200 with the resource; a group answers 204 unless attributes are asked for (its members may be many)."""
         require(caller, table, writing=True)
         with self._domain.change(caller) as unit:
-            before = self._locked(unit, table, id, conditions)
-            document = self._document(unit, table, before)
-            if before.external_id is not None:
-                document["externalId"] = before.external_id
-            patch = Patch(table, document, profile=caller.profile)
-            patch.apply(body)
-            check_required(table, patch.document)
-            external_id = patch.document.pop("externalId", None)
-            record = self._save(unit, table, before, patch.document, external_id, patch.members)
-            if table.kind == "group" and not chosen:
-                return Answer(204, headers={"ETag": render.etag(record)})
-            text = self._text(unit, table, record, chosen)
-        return self._whole(table, record, text, 200)
+            return self._operations.patch(unit, table, id, body, chosen, conditions)
 
     def delete(self, caller: Caller, table: Table, id: str, conditions: Conditions) -> Answer:
         require(caller, table, writing=True)
         with self._domain.change(caller) as unit:
-            record = self._locked(unit, table, id, conditions)
-            {"agent": agents.delete, "person": people.delete, "group": groups.delete}[table.kind](unit, record)
-        return Answer(204)
+            return self._operations.delete(unit, table, id, conditions)
 
-    def _insert(self, unit: Unit, table: Table, read: Body) -> Record:
-        if table.kind == "agent":
-            return agents.register(unit, read.document, read.external_id)
-        if table.kind == "person":
-            return people.add(unit, read.document, read.external_id)
-        ids = _members(table, read)
-        return groups.add(unit, read.document, read.external_id, ids)
+    def bulk(self, caller: Caller, body: Any) -> Answer:
+        """Every operation in one transaction, each undone by itself where it fails (RFC 7644 section 3.7)."""
+        request = self._bulk.read(body)
+        with self._domain.change(caller) as unit:
+            return self._bulk.run(unit, request)
 
-    def _save(
-        self,
-        unit: Unit,
-        table: Table,
-        before: Record,
-        document: dict[str, Any],
-        external_id: str | None,
-        changes: list[groups.MemberChange],
-    ) -> Record:
-        if table.kind == "agent":
-            return agents.amend(unit, before, document, external_id)
-        if table.kind == "person":
-            return people.amend(unit, before, document, external_id)
-        return groups.amend(unit, before, document, external_id, changes)
-
-    def _locked(self, unit: Unit, table: Table, id: str, conditions: Conditions) -> Record:
-        record = resources.fetch(unit, table.kind, id, lock=True)
-        if conditions.if_match and not _names(conditions.if_match, record):
-            raise Stale(f"{table.name} {id} is at version {render.etag(record)}, which If-Match does not name")
-        return record
-
-    def _document(self, unit: Unit, table: Table, record: Record) -> dict[str, Any]:
-        if table.kind == "agent":
-            document = agents.document(unit, record)
-            for owner in document.get("owners", []):
-                del owner["display"], owner["type"]  # computed: not part of what PATCH changes
-            return document
-        parsed: dict[str, Any] = orjson.loads(record.document)
-        return parsed
-
-    def _text(self, unit: Unit, table: Table, record: Record, chosen: Selection) -> bytes:
-        return self._texts(unit, table, [record], chosen)[0]
-
-    def _texts(self, unit: Unit, table: Table, records: list[Record], chosen: Selection) -> list[bytes]:
-        if table.kind == "group":
-            wanted = chosen.wants("members")
-            computed = [self._render.members(groups.members(unit, one.id)) if wanted else {} for one in records]
-            return [self._render.text(table, one, extra, chosen) for one, extra in zip(records, computed, strict=True)]
-        joined = resources.memberships(unit, [one.id for one in records]) if chosen.wants("groups") else {}
-        extras = [self._render.groups(joined.get(one.id, [])) for one in records]
-        if table.kind == "person":
-            return [self._render.text(table, one, extra, chosen) for one, extra in zip(records, extras, strict=True)]
-        documents = agents.documents(unit, records)
-        return [
-            self._render.agent(table, one, documents[one.id], extra, unit.by.dialect, chosen)
-            for one, extra in zip(records, extras, strict=True)
-        ]
-
-    def _whole(self, table: Table, record: Record, text: bytes, status: int) -> Answer:
-        headers = {"ETag": render.etag(record), "Location": self._render.location(table, record.id)}
-        return Answer(status, text, headers)
+    def search(self, caller: Caller, table: Table | None, query: Query) -> Answer:
+        """A page of one resource type, or of all that the caller may read (section 3.4.2.1)."""
+        tables = [table] if table is not None else readable(caller)
+        for one in tables:
+            require(caller, one, writing=False)
+        profile = PROFILES[caller.profile]
+        several = table is None
+        parts = tuple(
+            (one.kind, parse_filter(one, query.filter, profile=profile, across_types=several) if query.filter else None)
+            for one in tables
+        )
+        chosen = {one.kind: render.selection(one, query.attributes, query.excluded) for one in tables}
+        with self._domain.view(caller) as unit:
+            now = unit.tx.moment.timestamp()
+            bound: list[Any] = [[one.endpoint for one in tables], *query.fixed]
+            after = None
+            if query.cursor:
+                after = self._cursors.open(query.cursor, client_id=caller.id, query=bound, now=now)
+            wanted = Wanted(
+                parts=parts,
+                client_id=caller.id,
+                limit=query.count,
+                offset=query.start - 1,
+                after=after,
+                sort=parse_sort(table, query.sort_by, query.sort_order) if table is not None else None,
+                own_only=caller.own_only,
+            )
+            found = resources.search(unit, wanted)
+            texts: dict[str, bytes] = {}
+            for one in tables:
+                records = [record for record in found.records if record.kind == one.kind]
+                if records:
+                    written = self._operations.texts(unit, one, records, chosen[one.kind])
+                    texts |= zip((record.id for record in records), written, strict=True)
+        listed = [texts[record.id] for record in found.records]
+        if query.cursor is None:
+            return Answer(200, render.listing(found.total, query.start, listed))
+        following = None
+        if found.end is not None and query.count:
+            following = self._cursors.seal(found.end, client_id=caller.id, query=bound, now=now)
+        return Answer(200, render.listing(found.total, None, listed, following))
 
 
-def require(caller: Caller, table: Table, *, writing: bool) -> None:
-    """Denied where none of the caller's scopes covers this."""
-    own = f"scim:{table.endpoint.lower()}"
-    enough = {"scim", own} if writing else {"scim", "scim:read", own}
-    if not caller.scopes & enough:
-        act = "change" if writing else "read"
-        raise Denied(f"the scope {own!r} (or 'scim') is needed to {act} {table.endpoint}", scope=own)
+def readable(caller: Caller) -> list[Table]:
+    """The resource types that the caller may read. Denied where it may read none."""
+    found = []
+    for table in TABLES.values():
+        try:
+            require(caller, table, writing=False)
+        except Denied:
+            continue
+        found.append(table)
+    if not found:
+        raise Denied("a scope for reading over SCIM is needed, such as 'scim:read'", scope="scim:read")
+    return found
 
 
 def table_of(endpoint: str) -> Table:
@@ -198,27 +136,3 @@ def table_of(endpoint: str) -> Table:
     if table is None:
         raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in TABLES)}")
     return table
-
-
-def _members(table: Table, read: Body) -> tuple[str, ...]:
-    return member_ids(table.attributes["members"], read.document.pop("members", None), "members", strict=False)
-
-
-def _names(header: str, record: Record) -> bool:
-    """Whether an If-Match or If-None-Match header names the record's version; weak and strong compare alike here."""
-    if header.strip() == "*":
-        return True
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    if not all(len(tag) > 1 and tag[0] == tag[-1] == '"' for tag in tags):
-        raise ScimError("invalidValue", f"{header!r} is not a list of ETags", field="If-Match")
-    return f'"{record.version}"' in tags
-
-
-def _number(parameters: dict[str, str], name: str, default: int) -> int:
-    text = parameters.get(name)
-    if text is None:
-        return default
-    try:
-        return int(text)
-    except ValueError as problem:
-        raise ScimError("invalidValue", f"{name} must be a whole number, not {text!r}", field=name) from problem

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.edges.scim.errors import ScimError
+from connector.edges.scim.profiles import Profile
 from connector.edges.scim.schema import Attribute, Table
 from connector.edges.scim.values import is_unassigned, read
 
@@ -16,21 +17,21 @@ class Body:
     external_id: str | None
 
 
-def read_resource(table: Table, body: Any, *, strict: bool) -> Body:
+def read_resource(table: Table, body: Any, profile: Profile) -> Body:
     """Check and canonicalise. readOnly attributes are dropped (RFC 7644 section 3.3), so are secrets, which we never keep."""
     if not isinstance(body, dict):
         raise ScimError("invalidSyntax", "the body must be a JSON object")
-    _check_schemas(table, body, strict)
+    _check_schemas(table, body, profile)
     document: dict[str, Any] = {}
     for key, value in body.items():
         extension = table.extensions.get(key.lower())
         if extension is not None:
             urn, attributes = extension
-            nested = _read_extension(urn, attributes, value, strict)
+            nested = _read_extension(urn, attributes, value, profile)
             if nested:
                 document[urn] = nested
         else:
-            _read_attribute(table.attributes, key, value, document, "", strict)
+            _read_attribute(table.attributes, key, value, document, "", profile)
     check_required(table, document)
     external_id = document.pop("externalId", None)
     return Body(document, external_id)
@@ -43,7 +44,7 @@ def check_required(table: Table, document: dict[str, Any]) -> None:
             raise ScimError("invalidValue", f"{attribute.name} is required", field=attribute.name)
 
 
-def _check_schemas(table: Table, body: dict[str, Any], strict: bool) -> None:
+def _check_schemas(table: Table, body: dict[str, Any], profile: Profile) -> None:
     listed = next((value for key, value in body.items() if key.lower() == "schemas"), None)
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         raise ScimError("invalidSyntax", f"schemas is required: a list that holds {table.urn}", field="schemas")
@@ -51,32 +52,34 @@ def _check_schemas(table: Table, body: dict[str, Any], strict: bool) -> None:
     if table.urn.lower() not in urns:
         raise ScimError("invalidSyntax", f"schemas must hold {table.urn}", field="schemas")
     unknown = urns - {table.urn.lower()} - table.extensions.keys()
-    if strict and unknown:
+    if unknown and not profile.unknown_schemas:
         raise ScimError(
             "invalidSyntax", f"the schema {sorted(unknown)[0]} is not known for {table.name}", field="schemas"
         )
 
 
-def _read_extension(urn: str, attributes: Any, value: Any, strict: bool) -> dict[str, Any]:
+def _read_extension(urn: str, attributes: Any, value: Any, profile: Profile) -> dict[str, Any]:
     if is_unassigned(value):
         return {}
     if not isinstance(value, dict):
         raise ScimError("invalidValue", f"{urn} takes an object", field=urn)
     document: dict[str, Any] = {}
     for key, given in value.items():
-        _read_attribute(attributes, key, given, document, f"{urn}:", strict)
+        _read_attribute(attributes, key, given, document, f"{urn}:", profile)
     return document
 
 
-def _read_attribute(attributes: Any, key: str, value: Any, document: dict[str, Any], prefix: str, strict: bool) -> None:
+def _read_attribute(
+    attributes: Any, key: str, value: Any, document: dict[str, Any], prefix: str, profile: Profile
+) -> None:
     attribute: Attribute | None = attributes.get(key.lower())
     if attribute is None:
-        if strict:
+        if not profile.unknown_attributes:
             raise ScimError("invalidSyntax", f"{prefix}{key} is not an attribute of this resource", field=prefix + key)
         return
     if not attribute.writable:
         return
-    found = read(attribute, value, prefix + attribute.name, strict=strict)
+    found = read(attribute, value, prefix + attribute.name, profile)
     if attribute.mutability == "writeOnly" or found is None:
         return
     if attribute.name in document and document[attribute.name] != found:

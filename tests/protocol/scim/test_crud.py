@@ -163,8 +163,6 @@ def test_filters_over_users_and_groups(client):
         "userName",
         "userName eq",
         "userName eq 'ada'",
-        'userName co "a"',
-        'userName eq "a" or userName eq "b"',
         'shoeSize eq "44"',
         "active eq 1",
         'active eq "perhaps"',
@@ -172,9 +170,6 @@ def test_filters_over_users_and_groups(client):
         'emails[type eq "work"',
         'userName eq "a\\u0000b"',
         'meta.created eq "0001-01-01T00:00:00+14:00"',
-        'schemas eq "x"',
-        'meta.version eq "x"',
-        'groups.display eq "x"',
         " ",
         "(" * 2000,
     ],
@@ -214,7 +209,7 @@ def test_etags_guard_writes_and_save_reads(client):
     assert client.patch("Agents", id, change, If_Match='W/"1"').headers["ETag"] == 'W/"2"'
     problem(client.patch("Agents", id, change, If_Match='W/"1"'), 412, naming='W/"2"')
     problem(client.send("DELETE", f"/Agents/{id}", If_Match='"7"'), 412)
-    problem(client.send("DELETE", f"/Agents/{id}", If_Match="7"), 400, "invalidValue")
+    problem(client.send("DELETE", f"/Agents/{id}", If_Match="7"), 400)
     assert client.send("GET", f"/Agents/{id}", If_None_Match='W/"1"').status_code == 200
     assert client.send("DELETE", f"/Agents/{id}", If_Match="*").status_code == 204
 

@@ -64,6 +64,8 @@ def downgrade() -> None:
         "credential",
         "client",
         "ownership",
+        "activity",
+        "application_agent",
         "member",
         "counter",
         "external_id",
@@ -88,6 +90,7 @@ def _records() -> None:
         _text("created"),
         _text("modified"),
         _text("expires", nullable=True),
+        _text("made_by"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_resource")),
         sa.UniqueConstraint("kind", "name_key", name=op.f("uq_resource_kind_name_key")),
         sa.UniqueConstraint("id", name=op.f("uq_resource_id")),
@@ -150,6 +153,27 @@ def _records() -> None:
     )
     op.create_index("ix_member_member_id", "member", ["member_id"])
     op.create_table(
+        "application_agent",
+        _text("application_id"),
+        _text("agent_id"),
+        _text("type", nullable=True),
+        sa.ForeignKeyConstraint(
+            ["application_id"], ["resource.id"], name=op.f("fk_application_agent_application_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["agent_id"], ["resource.id"], name=op.f("fk_application_agent_agent_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("application_id", "agent_id", name=op.f("pk_application_agent")),
+    )
+    op.create_index("ix_application_agent_agent_id", "application_agent", ["agent_id"])
+    op.create_table(
+        "activity",
+        _text("agent_id"),
+        _text("last_seen"),
+        sa.ForeignKeyConstraint(["agent_id"], ["resource.id"], name=op.f("fk_activity_agent_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("agent_id", name=op.f("pk_activity")),
+    )
+    op.create_table(
         "ownership",
         _text("agent_id"),
         _text("role"),
@@ -172,6 +196,9 @@ def _callers() -> None:
         _text("scopes"),
         _text("profile"),
         _text("dialect"),
+        sa.Column("own_only", sa.Boolean(), nullable=False),
+        sa.Column("if_match", sa.Boolean(), nullable=False),
+        sa.Column("rate", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         _text("created"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_client")),

@@ -1,0 +1,84 @@
+"""The order of results (RFC 7644 section 3.4.2.3), on both databases."""
+
+import pytest
+import sqlalchemy as sa
+
+from connector.edges.scim.errors import ScimError
+from connector.edges.scim.schema import TABLES
+from connector.edges.scim.sorting import parse_sort
+from connector.storage import tables as t
+from connector.storage.order import sort_terms
+from tests.edge_client import ENTERPRISE
+
+USERS = TABLES["Users"]
+
+
+@pytest.fixture
+def in_order(client, parts):
+    """The userNames in an order, as the client sees it."""
+    people = [
+        {"userName": "b", "displayName": "Äb", "title": "x", "externalId": "2", "active": False},
+        {"userName": "C", "displayName": "äa", "emails": [{"value": "z@x"}, {"value": "A@x", "primary": True}]},
+        {"userName": "a", "displayName": "Zz", "title": "X", "externalId": "10", "emails": [{"value": "b@x", "type": "w"}, {}]},
+        {"userName": "ß", "name": {"familyName": "F"}, **{ENTERPRISE: {"department": "D"}}},
+    ]  # fmt: skip
+    for one in people:
+        client.make("Users", **one)
+    with parts.domain.view() as unit:
+        [client_id] = unit.tx.execute(sa.select(t.client.c.id)).scalars()
+
+    def order(by, direction=None):
+        sort = parse_sort(USERS, by, direction)
+        with parts.domain.view() as unit:
+            terms = sort_terms(sort, kind="person", client_id=client_id, sqlite=unit.tx.sqlite)
+            query = sa.select(t.resource.c.name).where(t.resource.c.kind == "person").order_by(*terms)
+            return list(unit.tx.execute(query).scalars())
+
+    return order
+
+
+def test_every_attribute_has_one_order_on_every_database(in_order):
+    in_order_of_id = in_order("id")
+
+    def then(*names):
+        return [*names, *(one for one in in_order_of_id if one not in names)]
+
+    expected = {
+        "userName": ["a", "b", "C", "ß"],  # ß is ss
+        "displayName": then("a", "C", "b"),
+        "externalId": then("a", "b"),  # of this client, as texts; the others have none: last, by id
+        "emails": then("C", "a"),  # the primary, else the first
+        "emails.type": then("a"),
+        "name.familyName": then("ß"),
+        f"{ENTERPRISE}:department": then("ß"),
+        "active": then("b"),
+        "meta.created": then(),  # equal: by id
+        "meta.version": then(),
+        "title": [one for one in in_order_of_id if one in "ab"] + [one for one in in_order_of_id if one in "Cß"],
+    }
+    assert {by: in_order(by) for by in expected} == expected
+    assert {by: in_order(by, "DESCENDING") for by in expected} == {by: names[::-1] for by, names in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("by", "direction"),
+    [
+        ("name", None),
+        ("addresses", None),
+        ("meta", None),
+        ("password", None),
+        ("groups.display", None),
+        ("meta.location", None),
+        ("shoeSize", None),
+        (ENTERPRISE, None),
+        ("userName", "upwards"),
+    ],
+)
+def test_an_order_that_cannot_be_had_is_refused(by, direction):
+    with pytest.raises(ScimError) as raised:
+        parse_sort(USERS, by, direction)
+    assert raised.value.scim_type == "invalidValue"
+
+
+def test_no_order_is_asked_for_without_an_attribute():
+    assert parse_sort(USERS, None, "descending") is None
