@@ -52,7 +52,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=4,
+        blocking_threads=settings.threads,
         websockets=False,
         log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
     ).serve()
