@@ -296,7 +296,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "mmap_size=268435456",
+        "mmap_size=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function(

@@ -116,6 +116,7 @@ member = sa.Table(
     sa.Column("group_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_kind", Text, nullable=False),
+    sa.Column("display", Text, nullable=False),  # the member's name, so that a large group is read in one go
     sa.Index("ix_member_member_id", "member_id"),
     sqlite_with_rowid=False,
 )

@@ -110,3 +110,13 @@ def test_a_strict_client_is_held_to_the_letter(new_client):
     problem(strict.post("Agents", agentUserName="bot", shoeSize=1), 400, "invalidSyntax", "shoeSize")
     id = strict.agent("bot")
     problem(strict.patch("Agents", id, {"op": "Add", "path": "displayName", "value": "x"}), 400, "invalidSyntax", "op")
+
+
+def test_a_renamed_member_is_shown_by_its_new_name_in_all_of_its_groups(client):
+    id = client.person("ada")
+    groups = [client.group("one", id), client.group("two", id)]
+
+    client.patch("Users", id, {"op": "replace", "path": "userName", "value": "countess"})
+
+    for group in groups:
+        assert client.get(f"/Groups/{group}").get_json()["members"][0]["display"] == "countess"

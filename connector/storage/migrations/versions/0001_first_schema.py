@@ -146,6 +146,7 @@ def _records() -> None:
         _text("group_id"),
         _text("member_id"),
         _text("member_kind"),
+        _text("display"),
         sa.ForeignKeyConstraint(["group_id"], ["resource.id"], name=op.f("fk_member_group_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["member_id"], ["resource.id"], name=op.f("fk_member_member_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("group_id", "member_id", name=op.f("pk_member")),
