@@ -29,6 +29,5 @@ def create_with_worker() -> Flask:
 
 def _settled(app: Flask) -> Flask:
     """What was made at the start stays: the garbage collector need not walk over it again and again, 50 ms at a time."""
-    gc.collect()
     gc.freeze()
     return app

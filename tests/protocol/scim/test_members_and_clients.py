@@ -1,6 +1,7 @@
 """Members as rows, and the request shapes of Entra and Okta (RFC 7644 section 3.5.2)."""
 
 from connector.storage import groups
+from tests.conftest import BASE_URL
 from tests.edge_client import ENTERPRISE, GROUP, PATCH_OP, problem
 
 # -- members ---------------------------------------------------------------------------------------------------------
@@ -120,3 +121,11 @@ def test_a_renamed_member_is_shown_by_its_new_name_in_all_of_its_groups(client):
 
     for group in groups:
         assert client.get(f"/Groups/{group}").get_json()["members"][0]["display"] == "countess"
+
+
+def test_a_manager_is_shown_with_the_address_of_its_resource(client):
+    boss = client.person("boss")
+
+    made = client.make("Users", userName="ada", **{ENTERPRISE: {"manager": {"value": boss}}})
+
+    assert made[ENTERPRISE]["manager"] == {"value": boss, "$ref": f"{BASE_URL}/scim/v2/Users/{boss}"}
