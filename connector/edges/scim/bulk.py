@@ -142,7 +142,7 @@ class Bulk:
         require(run.unit.by, table, writing=True)
         conditions = Conditions(step.version, required=run.unit.by.if_match and step.method != "POST")
         later: list[tuple[str, Any]] = []
-        data = self._resolved(run, step.data, later, "") if step.refers else step.data
+        data = self._resolved(run, step.data, later, "", named=True) if step.refers else step.data
         if isinstance(step.body, ConnectorError):
             raise step.body
         if step.method == "POST":
@@ -189,22 +189,27 @@ class Bulk:
             raise Conflict(f"{text}: the operation that should have created it failed")
         return run.ids[name]
 
-    def _resolved(self, run: _Run, data: Any, later: list[tuple[str, Any]], path: str) -> Any:
-        """The data with ids for references; what must wait is taken out and put down in `later` as (attribute, value)."""
+    def _resolved(self, run: _Run, data: Any, later: list[tuple[str, Any]], path: str, *, named: bool) -> Any:
+        """The data with ids for references; what must wait is taken out and put down in `later` as (attribute, value).
+
+        `named`: the data is a resource or an extension, whose keys are attributes; what holds a waiting reference deeper down
+        goes as a whole.
+        """
         if isinstance(data, dict):
             found = {}
             for name, value in data.items():
-                below = name if not path else f"{path}:{name}" if path.lower().startswith("urn:") else path
-                resolved = self._resolved(run, value, later, below)
+                below = f"{path}:{name}" if path else name
+                extension = named and not path and name.lower().startswith("urn:")
+                resolved = self._resolved(run, value, later, below if named else path, named=extension)
                 if resolved is not _WAITS:
                     found[name] = resolved
-                elif path and not path.lower().startswith("urn:"):
-                    return _WAITS  # the element that holds it goes as a whole
-                else:
+                elif named:
                     later.append((below, value))
+                else:
+                    return _WAITS
             return found
         if isinstance(data, list):
-            listed = [(one, self._resolved(run, one, later, path)) for one in data]
+            listed = [(one, self._resolved(run, one, later, path, named=False)) for one in data]
             later += [(path, one) for one, resolved in listed if resolved is _WAITS]
             return [resolved for _, resolved in listed if resolved is not _WAITS]
         if isinstance(data, str) and data.startswith(_REFERENCE):
@@ -216,7 +221,7 @@ class Bulk:
         number = next(n for n, one in run.outcomes.items() if one.get("location") == self._render.location(table, id))
         try:
             with run.unit.tx.savepoint():
-                value = self._resolved(run, element, [], path)
+                value = self._resolved(run, element, [], path, named=False)
                 operation = {"op": "add", "path": path, "value": value}
                 body = {"schemas": [patch.URN], "Operations": [operation]}
                 answer = self._operations.patch(run.unit, table, id, body, None, Conditions())
