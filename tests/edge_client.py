@@ -10,7 +10,10 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-_SCHEMAS = {"Agents": AGENT, "Users": USER, "Groups": GROUP}
+APPLICATION = "urn:ietf:params:scim:schemas:core:2.0:AgenticApplication"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+_SCHEMAS = {"Agents": AGENT, "Users": USER, "Groups": GROUP, "AgenticApplications": APPLICATION}
 
 
 class EdgeClient:
@@ -45,6 +48,13 @@ class EdgeClient:
     def patch(self, endpoint: str, id: str, *operations: dict[str, Any], **headers: str) -> TestResponse:
         body = {"schemas": [PATCH_OP], "Operations": list(operations)}
         return self.send("PATCH", f"/{endpoint}/{id}", body, **headers)
+
+    def bulk(self, *operations: dict[str, Any], **options: Any) -> TestResponse:
+        return self.send("POST", "/Bulk", {"schemas": [BULK], "Operations": list(operations), **options})
+
+    def search(self, path: str, **asked: Any) -> TestResponse:
+        """POST .search below a path, `""` for the root."""
+        return self.send("POST", f"{path}/.search", {"schemas": [SEARCH], **asked})
 
     def found(self, endpoint: str, filter: str) -> list[str]:
         """The ids that a filter finds, in order."""

@@ -27,8 +27,8 @@ class Query:
 
     @property
     def fixed(self) -> list[Any]:
-        """All that must stay the same from page to page (RFC 9865 section 2)."""
-        return [self.filter, self.sort_by, self.sort_order, self.count, self.attributes, self.excluded]
+        """What must stay the same from page to page, beside the count (RFC 9865 section 2)."""
+        return [self.filter, self.sort_by, self.sort_order, self.attributes, self.excluded]
 
 
 def from_url(given: Mapping[str, str]) -> Query:

@@ -90,7 +90,7 @@ class ScimService:
             bound: list[Any] = [[one.endpoint for one in tables], *query.fixed]
             after = None
             if query.cursor:
-                after = self._cursors.open(query.cursor, client_id=caller.id, query=bound, now=now)
+                after = self._cursors.open(query.cursor, count=query.count, client_id=caller.id, query=bound, now=now)
             wanted = Wanted(
                 parts=parts,
                 client_id=caller.id,
@@ -112,7 +112,7 @@ class ScimService:
             return Answer(200, render.listing(found.total, query.start, listed))
         following = None
         if found.end is not None and query.count:
-            following = self._cursors.seal(found.end, client_id=caller.id, query=bound, now=now)
+            following = self._cursors.seal(found.end, count=query.count, client_id=caller.id, query=bound, now=now)
         return Answer(200, render.listing(found.total, None, listed, following))
 
 
