@@ -151,6 +151,8 @@ class Patch:
             else:
                 changes.remove(home, attribute, value, text, profile)
         elif chosen is not None:
+            if op == "replace" and sub is None and not profile.replace_whole_element:
+                raise ScimError("invalidPath", f"{text}: name the attribute to replace, behind a dot", field=text)
             creates = profile.add_creates_element if op == "add" else profile.replace_creates_element
             changes.put_chosen(home, attribute, chosen, sub, value, text, profile, creates=creates)
         elif sub is not None:

@@ -45,6 +45,9 @@ class Profile:
     add_creates_element: bool = False
     """`add` through a value filter that matches nothing makes the element (Entra, Okta)."""
 
+    replace_whole_element: bool = False
+    """`replace` of an element that a value filter chooses, without naming one of its attributes, as the RFC allows and the interop profile does not."""
+
     replace_creates_element: bool = False
     """`replace` through a value filter that matches nothing makes the element (Entra), where the RFC says noTarget."""
 
@@ -59,6 +62,7 @@ _DEFAULT = {
     "operation_without_path",
     "read_only_in_value",
     "remove_by_value",
+    "replace_whole_element",
 }
 _OKTA = _DEFAULT | {"empty_add_clears", "add_creates_element"}
 

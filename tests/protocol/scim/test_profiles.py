@@ -53,6 +53,11 @@ CASES = {
         {"userName": "ada", "displayName": "A"},
         "invalidValue",
     ),
+    "replace_whole_element": (
+        lambda p: patch(p, "replace", 'emails[type eq "work"]', {"value": "b@x"}),
+        {**DOCUMENT, "emails": [{"type": "work", "value": "b@x"}]},
+        "invalidPath",
+    ),
     "empty_add_clears": (
         lambda p: patch(p, "add", "displayName", ""),
         {name: value for name, value in DOCUMENT.items() if name != "displayName"},
