@@ -62,6 +62,11 @@ class Transaction:
         """Run a Core statement."""
         return self._session.connection.execute(statement, parameters)
 
+    @property
+    def connection(self) -> sa.Connection:
+        """For SQLAlchemy's inspector."""
+        return self._session.connection
+
     def run(self, text: str, values: Any) -> Any:
         """Run a prepared statement's text; the driver's cursor."""
         try:
@@ -217,10 +222,10 @@ class Database:
                 command.upgrade(config, "head")
 
     def check_schema(self) -> None:
-        """Misconfigured where the schema is not the one that this version needs."""
-        with self.engine.connect() as connection:  # read without Alembic, which every command would wait for
-            marked = sa.inspect(connection).has_table("alembic_version")
-            present = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if marked else None
+        """Misconfigured where the schema is not the one that this version needs, Unavailable where there is no database."""
+        with self.snapshot() as tx:  # read without Alembic, which every command would wait for
+            marked = sa.inspect(tx.connection).has_table("alembic_version")
+            present = tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
         if present != SCHEMA:
             raise Misconfigured(
                 "The database does not have this version's schema.",
