@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,9 @@ class Settings(BaseModel):
     data_dir: Path = Field(
         Path("var"), description="Folder for the SQLite database, the keys and the last audit checkpoint."
     )
-    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in data_dir.")
+    database_url: str = Field(  # may hold a password: shown in no repr and no error
+        "", repr=False, description="SQLAlchemy URL; empty means SQLite in data_dir."
+    )
     keys_dir: Path | None = Field(None, description="Folder of our private keys; data_dir/keys where it is not set.")
     mappings_dir: Path | None = Field(
         None, description="Folder with your own mappings; one of the same name replaces ours."
@@ -48,6 +51,14 @@ class Settings(BaseModel):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with https:// (or http:// for development)")
         return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        value = re.sub("^postgres(ql)?://", "postgresql+psycopg://", value)
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
 
     @property
     def database(self) -> str:
@@ -107,4 +118,5 @@ def _sentence(error: Any, sources: Mapping[str, str]) -> str:
         close = difflib.get_close_matches(name, Settings.model_fields, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"{where}: there is no such setting{hint}"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}, not {error['input']!r}"
+    told = f"{where}: {error['msg'].removeprefix('Value error, ')}"
+    return told if name == "database_url" else f"{told}, not {error['input']!r}"

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import flask
 import orjson
 from werkzeug.serving import make_server
 
-from connector.core.clock import utc_now
 from connector.core.errors import Unauthenticated
 from connector.core.http import HttpClient
 from connector.core.keys import KeyRing
@@ -30,25 +28,11 @@ from connector.storage.resources import Record
 IDP = "https://idp.example/saml"
 
 
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2027, 3, 1, 12, 0, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, by: timedelta) -> None:
-        self.now += by
-
-
 @dataclass
 class World:
     domain: Domain
     base_url: str
     app: flask.Flask
-    clock: Clock | None
 
     @property
     def sender(self) -> LogoutSender:
@@ -122,13 +106,15 @@ def authenticate(header: str | None) -> Caller:
     return Caller(kind, value, value)
 
 
-def make_world(folder: Path, *, base_url: str, clock: Clock | None = None, keys: KeyRing | None = None) -> World:
-    database = Database(f"sqlite:///{folder / 'connector.db'}", clock=clock or utc_now)
-    database.upgrade()
-    domain = Domain(database, keys or KeyRing(folder / "keys", clock=clock or utc_now))
+def make_world(folder: Path, *, base_url: str, database: Database | None = None, keys: KeyRing | None = None) -> World:
+    """Without a database, one of SQLite in that folder, at the time of day."""
+    if database is None:
+        database = Database(f"sqlite:///{folder / 'connector.db'}")
+        database.upgrade()
+    domain = Domain(database, keys or KeyRing(folder / "keys", clock=database.clock))
     app = flask.Flask("tests")
     app.register_blueprint(blueprint(domain, base_url=base_url, entity_id=IDP, authenticate=authenticate))
-    return World(domain, base_url, app, clock)
+    return World(domain, base_url, app)
 
 
 @contextmanager

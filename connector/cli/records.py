@@ -33,15 +33,38 @@ def client() -> None:
 )
 @click.option("--profile", type=click.Choice(clients.PROFILES), default="default", help="Tolerances, see docs/scim.md.")
 @click.option("--dialect", type=click.Choice(clients.DIALECTS), default="wzdk", help="Which words for agents it uses.")
+@click.option("--own-only", is_flag=True, help="It sees and changes only what it has created.")
+@click.option("--if-match", is_flag=True, help="It must name the version that it changes.")
+@click.option(
+    "--rate", type=click.IntRange(min=0), default=0, help="Requests per second to each web process; 0: no limit."
+)
 @json_option
 @guarded
-def create_client(name: str, scopes: tuple[str, ...], profile: str, dialect: str, as_json: bool) -> None:
+def create_client(
+    name: str,
+    scopes: tuple[str, ...],
+    profile: str,
+    dialect: str,
+    own_only: bool,
+    if_match: bool,
+    rate: int,
+    as_json: bool,
+) -> None:
     """Make an inbound client; prints its id and its secret, once.
 
     Example: connector client create hr-workflow --scope scim:agents
     """
     with parts().domain.change(operator()) as unit:
-        made = clients.create(unit, name, frozenset(scopes), profile=profile, dialect=dialect)
+        made = clients.create(
+            unit,
+            name,
+            frozenset(scopes),
+            profile=profile,
+            dialect=dialect,
+            own_only=own_only,
+            if_match=if_match,
+            rate=rate,
+        )
         issued = credentials.issue(unit, "client", made.id, "client_secret")
     found = {"client_id": made.id, "client_secret": issued.secret}
     show(found, as_json, [f"client id      {made.id}", f"client secret  {issued.secret}", _SHOWN_ONCE])

@@ -15,7 +15,7 @@ def to_text(moment: datetime) -> str:
 
     Stored and compared as text on every database: the order of the texts is the order of the instants.
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:

@@ -34,9 +34,11 @@ def resolve(reference: str, *, field: str) -> Secret:
         return Secret(os.environ[place])
     if kind == "file" and place:
         try:
-            return Secret(Path(place).read_text().rstrip("\r\n"))
+            return Secret(Path(place).read_text("utf-8").rstrip("\r\n"))
         except OSError as problem:
             raise Invalid(f"{field}: cannot read {place}: {problem.strerror}", field=field) from problem
+        except UnicodeDecodeError:  # without its cause, which holds the bytes
+            raise Invalid(f"{field}: {place} is not text in UTF-8", field=field) from None
     raise Invalid(f"{field} must be a reference, env:NAME or file:PATH; a secret itself is not kept here", field=field)
 
 

@@ -141,6 +141,7 @@ def _draft(
         raise Invalid(
             f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil"
         )
+    _check_parent(unit, kept.get("parent"), before)
     kept["active"] = active
     kept[GOVERNANCE] = {**governance, "lifecycleState": state}
     return Draft(kept, external_id, active=active, expires=expires), ownerships
@@ -165,6 +166,16 @@ def _ownerships(unit: Unit, listed: list[dict[str, Any]], sponsor: dict[str, Any
         if holder is None or holder.kind not in ("person", "group"):
             raise Invalid(f"{field} {one.holder_id!r} is not the id of a User or Group", field=field)
     return ownerships
+
+
+def _check_parent(unit: Unit, parent: dict[str, Any] | None, before: Record | None) -> None:
+    """The parent is another agent. One that was given before and is gone since does not stand in the way of other changes."""
+    id = (parent or {}).get("value")
+    if id is None or (before is not None and (orjson.loads(before.document).get("parent") or {}).get("value") == id):
+        return
+    found = by_ids(unit.tx, [id]).get(id)
+    if found is None or found.kind != "agent" or (before is not None and id == before.id):
+        raise Invalid(f"parent.value {id!r} is not the id of another Agent", field="parent.value")
 
 
 def _certificates(document: dict[str, Any]) -> list[str]:

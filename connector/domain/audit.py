@@ -1,6 +1,7 @@
 """The audit log as a transparency log: committed events are sealed into a Merkle tree whose roots we sign, and verified from it.
 
-A checkpoint is a C2SP signed note: origin, size, root in base64, an empty line, and an Ed25519 signature line.
+A checkpoint is a C2SP signed note: origin, size, root in base64, one extension line, an empty line, and an Ed25519 signature line.
+The extension line, `after SIZE ROOT`, names the checkpoint before it, so that one that was deleted is missed.
 """
 
 import base64
@@ -60,13 +61,28 @@ class Sealer:
 
     def _append(self, unit: Unit, events: list[EventRow]) -> None:
         tree = _continue(audit.last_checkpoint(unit.tx))
+        before = Point(tree.size, tree.root())
         for event in events:
             assert event.seq is not None
             audit.place(unit.tx, event.seq, tree.size)
             tree.append(leaf_hash(event.body.encode()))
         frontier = orjson.dumps([node.hex() for node in tree.frontier]).decode()
-        note = _sign(self._domain, self._origin, tree)
+        note = _sign(self._domain, self._origin, Point(tree.size, tree.root()), before)
         audit.add_checkpoint(unit.tx, Checkpoint(tree.size, frontier, note, unit.tx.now))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A size that the tree had, and its root then."""
+
+    size: int
+    root: bytes
+
+    def __str__(self) -> str:
+        return f"{self.size} {base64.b64encode(self.root).decode()}"
+
+
+_START = Point(0, Tree().root())
 
 
 @dataclass(frozen=True)
@@ -92,37 +108,39 @@ def verify(domain: Domain, *, anchors: tuple[str, ...] = ()) -> Report:
     findings: list[Finding] = []
     with domain.view() as unit:
         checkpoints = audit.checkpoints(unit.tx)
-        kept = [_parse(note, findings, "a checkpoint that was kept elsewhere") for note in anchors]
-        expected = {parsed[0]: parsed[1] for parsed in kept if parsed}
-        tree, roots = Tree(), {}
-        sizes = {checkpoint.size for checkpoint in checkpoints} | expected.keys()
-        for event in audit.sealed(unit.tx):
-            _check_event(domain, event, findings)
-            if event.leaf != tree.size:
-                findings.append(
-                    Finding(
-                        event.id,
-                        f"stands at place {event.leaf}, where {tree.size} comes next: something is missing or added",
-                    )
-                )
-            tree.append(leaf_hash(event.body.encode()))
-            if tree.size in sizes:
-                roots[tree.size] = tree.root()
-        for checkpoint in checkpoints:
-            _check_note(domain, checkpoint.note, checkpoint.size, roots, findings)
-        for size, root in expected.items():
-            if roots.get(size) != root:
-                findings.append(
-                    Finding(f"checkpoint kept elsewhere, size {size}", "the log is not the one that it was made from")
-                )
-        if tree.size != (checkpoints[-1].size if checkpoints else 0):
+        kept = [(note, _parse(note, findings, "a checkpoint that was kept elsewhere")) for note in anchors]
+        sizes = {one.size for one in checkpoints} | {told.point.size for _, told in kept if told}
+        size, roots = _replay(domain, unit, sizes, findings)
+        _check_chain(domain, checkpoints, roots, findings)
+        for note, told in kept:
+            if told is not None:
+                where = f"checkpoint kept elsewhere, size {told.point.size}"
+                _check_signature(domain, note, where, findings)
+                if roots.get(told.point.size) != told.point.root:
+                    findings.append(Finding(where, "the log is not the one that it was made from"))
+        if size != (checkpoints[-1].size if checkpoints else 0):
             findings.append(
                 Finding("the end of the log", "the last checkpoint does not cover exactly the sealed events")
             )
         waiting = _unsealed(unit)
         for event in waiting:
             _check_event(domain, event, findings)
-    return Report(tree.size + len(waiting), tree.size, len(checkpoints), tuple(findings))
+    return Report(size + len(waiting), size, len(checkpoints), tuple(findings))
+
+
+def _replay(domain: Domain, unit: Unit, sizes: set[int], findings: list[Finding]) -> tuple[int, dict[int, bytes]]:
+    """Grow the tree anew from the sealed events: its size, and its root at each of `sizes`."""
+    tree = Tree()
+    roots = {0: tree.root()}
+    for event in audit.sealed(unit.tx):
+        _check_event(domain, event, findings)
+        if event.leaf != tree.size:
+            problem = f"stands at place {event.leaf}, where {tree.size} comes next: something is missing or added"
+            findings.append(Finding(event.id, problem))
+        tree.append(leaf_hash(event.body.encode()))
+        if tree.size in sizes:
+            roots[tree.size] = tree.root()
+    return tree.size, roots
 
 
 def export(domain: Domain, *, after: int = 0, subject_id: str | None = None) -> Iterator[dict[str, Any]]:
@@ -165,33 +183,60 @@ def _check_event(domain: Domain, event: EventRow, findings: list[Finding]) -> No
         findings.append(Finding(event.id, "its columns were edited: they do not repeat what the event says"))
 
 
-def _check_note(domain: Domain, note: str, size: int, roots: dict[int, bytes], findings: list[Finding]) -> None:
-    where = f"checkpoint of size {size}"
-    parsed = _parse(note, findings, where)
-    if parsed is None:
-        return
-    if parsed[0] != size or roots.get(size) != parsed[1]:
-        findings.append(
-            Finding(where, "the events do not give its root: something was edited, deleted, inserted or moved")
-        )
+def _check_chain(
+    domain: Domain, checkpoints: list[Checkpoint], roots: dict[int, bytes], findings: list[Finding]
+) -> None:
+    """Each checkpoint's signature and root, and that it follows the one before it."""
+    before: Point | None = _START
+    for checkpoint in checkpoints:
+        where = f"checkpoint of size {checkpoint.size}"
+        told = _parse(checkpoint.note, findings, where)
+        if told is not None:
+            if told.point.size != checkpoint.size or roots.get(checkpoint.size) != told.point.root:
+                problem = "the events do not give its root: something was edited, deleted, inserted or moved"
+                findings.append(Finding(where, problem))
+            if before is not None and told.before != before:
+                problem = f"follows a checkpoint of size {told.before.size}, which is not the one before it"
+                findings.append(Finding(where, f"{problem}: one was deleted or inserted"))
+            _check_signature(domain, checkpoint.note, where, findings)
+        before = told.point if told else None
+
+
+def _check_signature(domain: Domain, note: str, where: str, findings: list[Finding]) -> None:
     if not any(_signed_by(key.private, note) for key in domain.keys.all("audit")):
         findings.append(Finding(where, "its signature is not ours"))
 
 
-def _parse(note: str, findings: list[Finding], where: str) -> tuple[int, bytes] | None:
+@dataclass(frozen=True)
+class _Told:
+    """What a checkpoint says: its point, and the point of the checkpoint before it."""
+
+    point: Point
+    before: Point
+
+
+def _parse(note: str, findings: list[Finding], where: str) -> _Told | None:
     try:
-        _, size, root, *_ = note.split("\n")
-        return int(size), base64.b64decode(root, validate=True)
+        _, size, root, after, end, *_ = note.split("\n")
+        word, size_before, root_before = after.split(" ")
+        if (word, end) != ("after", ""):
+            raise ValueError(after)
+        return _Told(_point(size, root), _point(size_before, root_before))
     except ValueError:
-        findings.append(Finding(where, "is not a checkpoint"))
+        findings.append(Finding(where, "is not a checkpoint of this log"))
         return None
 
 
-def _sign(domain: Domain, origin: str, tree: Tree) -> str:
+def _point(size: str, root: str) -> Point:
+    return Point(int(size), base64.b64decode(root, validate=True))
+
+
+def _sign(domain: Domain, origin: str, point: Point, before: Point) -> str:
     key = domain.keys.active("audit").private
     if not isinstance(key, Ed25519PrivateKey):
         raise Invalid("the audit key must be Ed25519", field="keys")
-    text = f"{origin}\n{tree.size}\n{base64.b64encode(tree.root()).decode()}\n"
+    root = base64.b64encode(point.root).decode()
+    text = f"{origin}\n{point.size}\n{root}\nafter {before}\n"
     signature = _key_hash(origin, key.public_key()) + key.sign(text.encode())
     return f"{text}\n— {origin} {base64.b64encode(signature).decode()}\n"
 

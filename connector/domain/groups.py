@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.core.errors import Invalid
-from connector.domain import resources
+from connector.domain import ownership, resources
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
@@ -59,6 +59,7 @@ def delete(unit: Unit, record: Record) -> None:
     members = groups.clear(unit.tx, record.id)
     owned = resources.remove(unit, record)
     unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members), agents=owned or None)
+    ownership.succeed(unit, owned)
     _look_at_agents(unit, members)
     unit.look(owned, priority=work.UPDATE)
 

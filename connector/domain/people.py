@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.domain import resources
+from connector.domain import ownership, resources
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
@@ -28,9 +28,10 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
 
 
 def delete(unit: Unit, record: Record) -> None:
-    """Remove the person. Agents that nobody else owns can no longer sign on."""
+    """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
     agents = resources.remove(unit, record)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
+    ownership.succeed(unit, agents)
     unit.look(agents, priority=work.UPDATE)
 
 

@@ -42,6 +42,15 @@ class _Known:
     until: datetime
 
 
+class DeadToken(Unauthenticated):
+    """A token of ours, not expired, of an agent that may not sign on: we know who that was, and why it is refused."""
+
+    def __init__(self, detail: str, agent_id: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.agent_id = agent_id
+        self.reasons = reasons
+
+
 class Tokens:
     """Issues and recognises the access tokens of one issuer."""
 
@@ -114,16 +123,32 @@ class Tokens:
     def agent(self, header: str | None, decode: Callable[[str | None], tuple[str, str] | None]) -> Caller:
         """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
 
-        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why.
+        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why. Its token
+        is dead; that it was its own is told by DeadToken.
         """
         pair = decode(header)
         if pair is None:
-            return self.caller(header)
+            try:
+                return self.caller(header)
+            except Unauthenticated as refusal:
+                raise self._whose(header, refusal) from refusal
         with self._domain.view() as unit:
             found = clients.agent_of_secret(unit, *pair)
         if found is None:
             raise Unauthenticated("the id or the secret is wrong")
         return found
+
+    def _whose(self, header: str | None, refusal: Unauthenticated) -> Unauthenticated:
+        token = (header or "").partition(" ")[2].strip()
+        try:
+            with self._domain.view() as unit:
+                agent_id = self._opened(unit, token)["sub"]
+                decision = access.may_sign_on(unit, agent_id)
+        except Unauthenticated:
+            return refusal
+        if decision.allowed or not agent_id.startswith("agt-"):
+            return refusal
+        return DeadToken(refusal.detail, agent_id, decision.reasons)
 
     def introspect(self, token: str) -> dict[str, Any]:
         """What RFC 7662 section 2.2 tells of a token; only `active: false` for one that is not live."""
@@ -148,11 +173,16 @@ class Tokens:
             counters.advance(unit.tx, counters.CLIENTS)
             unit.record(Action.TOKEN_REVOKED, caller.kind, caller.id, token=claims["jti"])
 
-    def _live(self, unit: Unit, token: str) -> tuple[Caller, dict[str, Any]]:
-        claims = self._signer.open(token, type=TYPE)
+    def _opened(self, unit: Unit, token: str) -> dict[str, Any]:
+        """The claims of a token of ours that has not expired."""
+        claims: dict[str, Any] = self._signer.open(token, type=TYPE)
         now = unit.tx.moment.timestamp()
         if claims["iss"] != self._issuer or claims["aud"] != self._issuer or claims["exp"] <= now:
             raise Unauthenticated("the access token has expired or is not for this service")
+        return claims
+
+    def _live(self, unit: Unit, token: str) -> tuple[Caller, dict[str, Any]]:
+        claims = self._opened(unit, token)
         cutoff = store.cutoff(unit.tx, claims["sub"])
         issued = to_text(datetime.fromtimestamp(claims["iat"], UTC))
         if (cutoff is not None and issued <= cutoff) or store.token_revoked(unit.tx, claims["jti"]):

@@ -17,7 +17,7 @@ from connector.core.logs import logger
 from connector.domain import agents, audit
 from connector.domain.audit import Sealer
 from connector.domain.events import Action
-from connector.domain.unit import SYSTEM, Domain
+from connector.domain.unit import SYSTEM, Domain, Unit
 from connector.provisioning.connections import Connections
 from connector.provisioning.push import Push
 from connector.storage import outbox, searchable, tally, targets
@@ -95,14 +95,15 @@ class Worker:
         self._housekeep()
         with self._domain.view() as unit:
             due = outbox.destinations_due(unit.tx)
-            now = unit.tx.now
-            blocked = {f"target:{one.name}" for one in targets.everyone(unit.tx) if (one.blocked_until or "") > now}
+            blocked = _blocked(unit)
         handed_out = False
         for destination in due:
             room = self._threads - self._running.get(destination, 0)
             if destination in blocked or room <= 0:
                 continue
             with self._domain.change(SYSTEM) as unit:
+                if destination in _blocked(unit):  # since we looked, by a push that was under way
+                    continue
                 claims = outbox.claim(unit.tx, destination, limit=room, seconds=self._lease_seconds)
             for claim in claims:
                 handed_out = True
@@ -184,8 +185,9 @@ class Worker:
                     Action.ACCOUNT_FAILED, "agent", claim.resource_id, destination=claim.destination, why=problem.detail
                 )
         if of_target:
-            self._connections.forget(name)
             self._block(name, problem)
+            if _waits(problem) is None:  # a connection that was asked to wait keeps all its threads waiting
+                self._connections.forget(name)
         log.warning(
             "not pushed",
             action="push",
@@ -199,13 +201,14 @@ class Worker:
         """Leave the target alone for a while: as long as it asked for, else longer each time."""
         with self._domain.change(SYSTEM) as unit:
             target = targets.find(unit.tx, name)
-            if target is None or (target.blocked_until or "") > unit.tx.now:
+            blocked_until = (target.blocked_until or "") if target else ""
+            asked = _waits(problem)
+            if target is None or (asked is None and blocked_until > unit.tx.now):
                 return
-            asked = problem.retry_after if isinstance(problem, TargetError) else None
             wait = asked if asked is not None else min(_LONGEST_WAIT, _wait(target.failures, _TARGET_WAIT / 5))
-            targets.block(
-                unit.tx, name, until=to_text(unit.tx.moment + timedelta(seconds=wait)), problem=problem.detail
-            )
+            until = to_text(unit.tx.moment + timedelta(seconds=wait))
+            if until > blocked_until:
+                targets.block(unit.tx, name, until=until, problem=problem.detail)
 
     def _housekeep(self) -> None:
         now = self._domain.database.clock().timestamp()
@@ -232,6 +235,16 @@ class Worker:
             with self._domain.change(SYSTEM) as unit:
                 for claim in held:
                     outbox.renew(unit.tx, claim, seconds=self._lease_seconds)
+
+
+def _blocked(unit: Unit) -> set[str]:
+    """Destinations that are to be left alone just now."""
+    return {f"target:{one.name}" for one in targets.everyone(unit.tx) if (one.blocked_until or "") > unit.tx.now}
+
+
+def _waits(problem: ConnectorError) -> float | None:
+    """How many seconds the target asked us to wait, if it did."""
+    return problem.retry_after if isinstance(problem, TargetError) else None
 
 
 def _wait(attempts: int, first: float) -> float:

@@ -23,17 +23,26 @@ def _postgresql_function() -> str:
     # translate() looks through its list from the start: what is frequent and stays as it is comes first.
     frequent = upper.lower() + " .-_@0123456789"
     source, target = frequent + upper + "".join(single), frequent + upper.lower() + "".join(single.values())
-    text = "normalize(value, NFC)"
+    text = "composed"
     for one, folded in several.items():
         text = f"replace({text}, '{one}', '{folded}')"
-    changing = "".join([*upper, *single, *several])
     return f"""
-    CREATE OR REPLACE FUNCTION fold(value text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $fold$
-        SELECT CASE
-            WHEN octet_length(value) = char_length(value) THEN lower(value COLLATE "C")
-            WHEN normalize(value, NFC) !~ ('[{changing}]' COLLATE "C") THEN normalize(value, NFC)
-            ELSE normalize(translate({text}, '{source}', '{target}'), NFC)
-        END
+    CREATE OR REPLACE FUNCTION fold(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $fold$
+    DECLARE
+        composed text;
+    BEGIN
+        IF octet_length(value) = char_length(value) THEN
+            RETURN lower(value COLLATE "C");
+        END IF;
+        composed := normalize(value, NFC) COLLATE "C";
+        IF composed ~ '[{"".join(several)}]' THEN
+            composed := {text};
+        END IF;
+        IF composed ~ '[{upper}{"".join(single)}]' THEN
+            composed := translate(composed, '{source}', '{target}');
+        END IF;
+        RETURN normalize(composed, NFC);
+    END
     $fold$
     """
 

@@ -105,16 +105,20 @@ class Resource:
 
     def operand(self, attribute: Attribute) -> Operand:
         c = t.resource.c
-        columns: dict[tuple[str, ...], Operand] = {
-            ("id",): text(c.id),
-            (self.name,): Operand(c.name, c.name_key),
-            ("active",): Operand(c.active, c.active),
-            ("meta",): text(c.id),  # it is always there
-            ("meta", "created"): text(c.created),
-            ("meta", "lastModified"): text(c.modified),
-            ("meta", "version"): text(sa.literal('W/"').concat(sa.cast(c.version, sa.Text)).concat('"')),
-        }
-        return columns.get(attribute.path) or document(self.view).operand(attribute)
+        if attribute.path == (self.name,):
+            return Operand(c.name, c.name_key)
+        match attribute.path:
+            case ("id",) | ("meta",):  # meta is always there
+                return text(c.id)
+            case ("active",):
+                return Operand(c.active, c.active)
+            case ("meta", "created"):
+                return text(c.created)
+            case ("meta", "lastModified"):
+                return text(c.modified)
+            case ("meta", "version"):
+                return text(sa.literal('W/"').concat(sa.cast(c.version, sa.Text)).concat('"'))
+        return document(self.view).operand(attribute)
 
     def elements(self, path: tuple[str, ...]) -> Elements:
         return document(self.view).elements(path)
@@ -228,7 +232,7 @@ def _applications(view: View) -> Relation:
 
 
 def _external_id(view: View) -> Relation:
-    e = t.external_id
+    e = t.external_id.alias()  # the statement around may join the table itself
     place = Related(view, {(): text(e.c.value)})
     mine = (e.c.client_id == view.client_id, e.c.kind == view.kind)
     return Relation(e, e.c.resource_id, mine, place, frozenset({()}))

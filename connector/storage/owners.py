@@ -36,6 +36,15 @@ def assign(tx: Transaction, agent_id: str, ownerships: Iterable[Ownership]) -> N
         _insert(tx, agent_id=agent_id, holder_id=one.holder_id, role=one.role, accountable=one.accountable)
 
 
+def make_accountable(tx: Transaction, agent_id: str, holder_id: str) -> None:
+    """Of the agent's owners this one is accountable from now on."""
+    tx.execute(
+        sa.update(t.ownership)
+        .where(_o.agent_id == agent_id, _o.role == "owner")
+        .values(accountable=_o.holder_id == holder_id)
+    )
+
+
 def of_agent(tx: Transaction, agent_id: str) -> list[Ownership]:
     """The accountable one first."""
     return of_agents(tx, [agent_id])[agent_id]

@@ -57,8 +57,12 @@ def block(tx: Transaction, name: str, *, until: str, problem: str) -> None:
 
 
 def healthy(tx: Transaction, name: str) -> None:
-    """It answered: nothing blocks it any more. Written at most once a second, so that a burst does not queue on one row."""
+    """It answered: nothing is wrong any more. Written at most once a second, so that a burst does not queue on one row.
+
+    A block that still runs stays: the answer was to a push that had begun before, and the target may have asked for peace since.
+    """
     recent = tx.now[:19]
+    free = sa.or_(_t.blocked_until.is_(None), _t.blocked_until <= tx.now)
     stale = sa.or_(_t.failures > 0, _t.last_success.is_(None), _t.last_success < recent)
     changed = {"blocked_until": None, "problem": None, "failures": 0, "last_success": tx.now}
-    tx.execute(sa.update(t.target).where(_t.name == name, stale).values(changed))
+    tx.execute(sa.update(t.target).where(_t.name == name, free, stale).values(changed))

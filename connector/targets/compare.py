@@ -9,6 +9,9 @@ from typing import Any
 
 from connector.targets.base import Account, Changes, Value
 
+# What an entry has beyond what we want is no difference: the classes that others gave an LDAP entry stay (RFC 4512 section 2.4).
+_ONLY_ADDED = frozenset({"objectclass"})
+
 
 def _as_it_is(account: Account) -> Account:
     return account
@@ -31,7 +34,7 @@ def differences(
     different = {
         name: value
         for name, value in wanted.attributes.items()
-        if name.lower() in plain and not same_value(plain[name.lower()], there.get(name.lower()))
+        if name.lower() in plain and not _is_as_wanted(name.lower(), plain[name.lower()], there.get(name.lower()))
     }
     gone = [name for name in managed if name.lower() not in asked and name.lower() in there]
     renamed = bool(wanted.name) and normalise(wanted).name != normalise(found).name
@@ -45,6 +48,12 @@ def is_nothing(changes: Changes) -> bool:
 def same_value(one: Value | None, other: Value | None) -> bool:
     """Equality of attribute values: a list is a set (RFC 7643 section 2.4, RFC 4512 section 2.2), one value is a list of one."""
     return bool(_comparable(one) == _comparable(other))
+
+
+def _is_as_wanted(name: str, wanted: Value, found: Value | None) -> bool:
+    if name in _ONLY_ADDED:
+        return set(_comparable(wanted)) <= set(_comparable(found))
+    return same_value(wanted, found)
 
 
 def _by_name(attributes: Mapping[str, Value]) -> dict[str, Value]:

@@ -25,7 +25,6 @@ LOCK = "pwdAccountLockedTime"
 LOCKED_FOR_GOOD = "000001010000Z"
 _READ = ("*", "entryUUID", LOCK)
 _NOT_ATTRIBUTES = frozenset({"entryuuid", LOCK.lower()})
-_NOT_COMPARED = SECRETS | {"objectclass"}
 _IS_IN_ALREADY, _IS_NOT_IN, _NEEDS_A_MEMBER = 20, 16, 65
 
 
@@ -78,11 +77,11 @@ class LdapTarget:
         return [one.dn for one in found if _has(one, attribute, value) and names.canonical(one.dn) != hidden]
 
     def normalise(self, account: Account) -> Account:
-        """One spelling of names, all values as text. Object classes and passwords are given once and not compared."""
+        """One spelling of names and classes, all values as text. Passwords are written and not compared."""
         attributes: dict[str, Value] = {
             name: list[object](names.normal_texts(name, value))
             for name, value in account.attributes.items()
-            if name.lower() not in _NOT_COMPARED
+            if name.lower() not in SECRETS
         }
         own = next(iter(names.relative_names(account.name)), "")
         return Account(id=account.id, name=own, active=account.active, attributes=attributes)

@@ -44,8 +44,10 @@ def as_texts(attribute: str, value: object) -> list[str]:
 
 
 def normal_texts(attribute: str, value: object) -> list[str]:
-    """As `as_texts`, names of entries in one spelling."""
+    """As `as_texts`, names of entries and of classes in one spelling."""
     texts = as_texts(attribute, value)
+    if attribute.lower() == "objectclass":
+        return sorted({text.lower() for text in texts})
     return sorted({canonical(text) for text in texts}) if attribute.lower() in _NAMES else texts
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from connector.core.errors import Misconfigured
 from connector.core.secret import Secret
-from connector.targets.options import option
+from connector.targets.options import ca_problem, option
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,8 @@ class LdapOptions:
             problems.append("password: is empty, and an empty password signs nobody in")
         if self.groups_base and not self.placeholder:
             problems.append("placeholder: is needed with groups_base, as a groupOfNames must have a member")
-        try:
-            self.context()
-        except (OSError, ssl.SSLError) as problem:
-            problems.append(f"ca_file: cannot take certificates from {self.ca_file}: {problem}")
+        if problem := ca_problem(self.ca_file):
+            problems.append(problem)
         if problems:
             raise Misconfigured("The options have errors", problems)
 

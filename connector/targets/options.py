@@ -4,6 +4,7 @@ In: a frozen dataclass whose fields are made by `option`, and the texts that an 
 A secret is only ever given as a reference (env:NAME, file:PATH); its field has the type Secret.
 """
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from difflib import get_close_matches
@@ -46,6 +47,15 @@ def read_options(kind: type[Options], given: Mapping[str, str], *, target: str) 
         except Misconfigured as wrong:  # rules that span several options, from __post_init__
             problems.extend(wrong.problems)
     raise Misconfigured(f"The options of target {target} have errors", problems)
+
+
+def ca_problem(ca_file: str) -> str | None:
+    """What is wrong with the option ca_file; None where certificates can be taken from it, or it is not given."""
+    try:
+        ssl.create_default_context(cafile=ca_file or None)
+    except OSError as problem:  # ssl.SSLError is one
+        return f"ca_file: cannot take certificates from {ca_file}: {problem}"
+    return None
 
 
 def _value(one: Field[Any], text: str) -> Any:

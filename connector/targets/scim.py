@@ -14,7 +14,7 @@ from connector.core.errors import Invalid, Misconfigured
 from connector.core.http import HttpClient
 from connector.core.secret import Secret
 from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Value
-from connector.targets.options import option
+from connector.targets.options import ca_problem, option
 from connector.targets.scim_groups import ScimGroups
 from connector.targets.scim_paths import PATCH_OP, changed, flatten, has_item, operations, parse_path
 from connector.targets.scim_wire import Json, NotThere, ScimWire, SignIn
@@ -55,6 +55,8 @@ class ScimOptions:
                 parse_path(path)
             except Invalid as problem:
                 problems.append(f"not_stored: {problem.detail}")
+        if untrusted := ca_problem(self.ca_file):
+            problems.append(untrusted)
         if problems:
             raise Misconfigured("", problems)
 

@@ -63,6 +63,7 @@ class ScimWire:
         self._lock = threading.Lock()
         self._token: tuple[Secret, datetime] | None = None
         self._features: tuple[Features, datetime] | None = None
+        self._quiet: tuple[datetime, str] | None = None  # until when the server asked us to wait, and in what words
 
     def features(self) -> Features:
         """Read once a day. A server without the page gets the defaults of RFC 7644; one that does not answer raises."""
@@ -151,6 +152,7 @@ class ScimWire:
         refused: tuple[int, ...] = (404,),
     ) -> Answer:
         """One call; an answer below 300, or one of the `refused` statuses that the caller understands."""
+        self._keep_quiet()
         url = "/".join([self.url, *(quote(part, safe="") for part in path)])
         data = None if body is None else orjson.dumps(body)
         for attempt in (1, 2):
@@ -167,7 +169,19 @@ class ScimWire:
             break
         if answer.status < 300 or answer.status in refused:
             return answer
-        raise self._error(answer)
+        refusal = self._error(answer)
+        if refusal.retry_after is not None:
+            self._quiet = self._clock() + timedelta(seconds=refusal.retry_after), refusal.detail
+        raise refusal
+
+    def _keep_quiet(self) -> None:
+        """Nothing is sent before the time that the server asked for is over (RFC 9110 section 10.2.3)."""
+        if self._quiet is None:
+            return
+        until, words = self._quiet
+        left = (until - self._clock()).total_seconds()
+        if left > 0:
+            raise Throttled(words, retry_after=left)
 
     def _error(self, answer: Answer) -> TargetError:
         status, detail = answer.status, self._detail(answer)

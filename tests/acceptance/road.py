@@ -29,7 +29,7 @@ class Connector:
 
     folder: Path
     database_url: str = ""
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
     with_worker: bool = True
 
     def __post_init__(self) -> None:
@@ -76,10 +76,14 @@ class Connector:
 
     def run(self, *arguments: str, status: int = 0) -> Any:
         """A command with --json; its parsed output."""
-        command = [_CONNECTOR, *arguments, "--json"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+        done = self.call(*arguments, "--json")
         assert done.returncode == status, done.stderr + done.stdout
         return orjson.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command as an operator gives it."""
+        command = [_CONNECTOR, *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
 
     def scim(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int = 201) -> dict[str, Any]:
         answer = self.http.request(method, f"{self.url}/scim/v2{path}", json=body, headers=self.headers)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.acceptance.road import Connector, wait_for
+from tests.acceptance.road import Agent, Connector, wait_for
 from tests.clients import ecp
 from tests.servers.apache import Apache
 from tests.servers.canaille import Canaille
@@ -142,13 +142,39 @@ def test_an_agent_is_created_provisioned_signed_in_and_killed_everywhere(
         again = connector.run("reconcile", name)
         assert (again["writes"], again["failed"]) == (0, {}), name
     assert connector.run("audit", "verify")["findings"] == []
-    assert_no_secret(connector, [token, connector.client[1], *connector.secrets.values()])
+    bearer = connector.run("client", "token", "hr")["token"]
+    assert connector.http.get(f"{connector.url}/scim/v2/Users", headers={"Authorization": f"Bearer {bearer}"}).ok
+    wrong = connector.http.post(
+        f"{connector.url}/oauth/token", {"grant_type": "x"}, auth=(agent.id, "acs_wrong" + "x" * 40)
+    )
+    assert wrong.status_code in (400, 401)
+    own = connector.headers["Authorization"].partition(" ")[2]
+    said = [token, own, bearer, "acs_wrong", connector.client[1], *connector.secrets.values()]
+    assert_no_secret(connector, agent, said, wrong.text + refused.text)
 
 
-def assert_no_secret(connector: Connector, secrets: list[str]) -> None:
-    """Nothing that was logged, recorded or shown holds a secret. The first client's own secret is shown once, on purpose."""
+def assert_no_secret(connector: Connector, agent: Agent, secrets: list[str], answers: str) -> None:
+    """Nothing that was logged, recorded, answered or shown holds a secret. The first client's own is shown once, on purpose."""
     shown = re.sub(r"client secret  acs_\S+", "", connector.log.read_text())
-    told = shown + str(connector.run("target", "list"))
-    told += str(connector.events())
-    assert [secret for secret in secrets if secret in told] == []
+    told = shown + answers + str(connector.events())
+    for command in (
+        ["target", "list"],
+        ["client", "list"],
+        ["agent", "show", agent.id],
+        ["app", "list"],
+        ["keys", "list"],
+    ):
+        told += str(connector.run(*command))
+    told += (
+        connector.call("push", agent.id).stdout + connector.call("preview", agent.id, "--target", "directory").stdout
+    )
+    private = agent.key.as_dict(private=True)["d"]
+    keys = [
+        line
+        for file in (connector.folder / "var" / "keys").glob("*.pem")
+        for line in file.read_text().partition("-----END PRIVATE KEY-----")[0].splitlines()
+        if len(line) > 40 and "BEGIN" not in line
+    ]
+    assert len(keys) > 3
+    assert [secret for secret in [*secrets, private, *keys] if secret in told] == []
     assert "PRIVATE KEY" not in told

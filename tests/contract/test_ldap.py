@@ -210,6 +210,20 @@ def test_classes_that_others_gave_an_entry_are_no_difference_and_stay(target: Ld
     assert is_nothing(differences(wanted, updated, normalise=target.normalise))
 
 
+def test_an_adopted_entry_gets_the_classes_that_it_lacks(target: LdapTarget, slapd: Slapd) -> None:
+    wanted = bot()
+    plain = {name: value for name, value in wanted.attributes.items() if name != "agentId"}
+    made = target.create(Account(name=wanted.name, attributes={**plain, "objectClass": ["inetOrgPerson"]}))
+    needed = Account(name=wanted.name, attributes={**plain, "agentId": "agt-1"})
+
+    changes = differences(needed, made, normalise=target.normalise)
+    updated = target.update(made.id, changes)
+
+    assert set(updated.attributes["objectClass"]) == {"inetOrgPerson", "aiAgent"}  # type: ignore[arg-type]
+    assert updated.attributes["agentId"] == "agt-1"
+    assert is_nothing(differences(needed, updated, normalise=target.normalise))
+
+
 def test_the_last_member_leaves_the_placeholder_which_goes_when_somebody_joins(
     target: LdapTarget, slapd: Slapd
 ) -> None:

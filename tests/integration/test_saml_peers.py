@@ -172,3 +172,32 @@ def test_telling_an_application_that_has_ended_the_session_already_is_not_retrie
     recorded = [*world.events("app:told"), *world.events("app:not-told")]
     outcomes = [one["detail"] for one in recorded if one["subject"]["id"] == agent]
     assert len(outcomes) == 2, apache.logs()
+
+
+def test_shibboleth_tells_us_when_the_agent_signs_out_there(world: World, apache: Apache) -> None:
+    agent, browser = world.agent("signs-out-shib"), requests.Session()
+    assert sign_in(world, apache, "shib", agent, browser).status_code == 200
+
+    answer = browser.get(f"{apache.base_url}/Shibboleth.sso/Logout", timeout=10)
+
+    assert answer.status_code == 200, answer.text + apache.logs()
+    assert not has_session(apache, "shib", browser)
+    assert "partial" not in answer.text.lower(), apache.logs()
+    [event] = [one for one in world.events("session:ended") if one["subject"]["id"] == agent]
+    assert event["detail"]["by"] == "application", apache.logs()
+    assert all(one.ended and one.told for one in world.sessions(agent))
+
+
+def test_mellon_signs_out_by_itself_because_it_tells_identity_providers_by_redirect_only(
+    world: World, apache: Apache
+) -> None:
+    agent, browser = world.agent("signs-out-mellon"), requests.Session()
+    assert sign_in(world, apache, "mellon", agent, browser).status_code == 200
+
+    url = f"{apache.base_url}/mellon-endpoint/logout"
+    answer = browser.get(url, params={"ReturnTo": f"{apache.base_url}/"}, timeout=10, allow_redirects=False)
+
+    assert answer.headers["Location"] == f"{apache.base_url}/"
+    assert not has_session(apache, "mellon", browser)
+    assert "does not support single logout. Destroying local session only" in apache.logs()
+    assert [one.ended for one in world.sessions(agent)] == [None]  # ours ends with the agent, or by its age

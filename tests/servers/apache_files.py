@@ -34,12 +34,13 @@ def shibboleth_xml(directory: Path, *, entity_id: str, idp_entity_id: str) -> st
     keys = f'key="{directory}/shibboleth.key" certificate="{directory}/shibboleth.crt"'
     # left to itself, Shibboleth signs requests by Redirect with SHA-256, but those for enhanced clients with SHA-1
     signing = 'signing="true" signingAlg="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"'
+    plain_http = 'requireConfidentiality="false" requireTransportAuth="false"'  # else it tells nobody of a logout
     return f"""<SPConfig xmlns="urn:mace:shibboleth:3.0:native:sp:config" clockSkew="180"
     logger="{directory}/shibd.logger">
   <OutOfProcess/>
   <InProcess logger="{directory}/native.logger"/>
   <UnixListener address="{directory}/shibd/shibd.sock"/>
-  <ApplicationDefaults entityID={quoteattr(entity_id)} {signing}
+  <ApplicationDefaults entityID={quoteattr(entity_id)} {signing} {plain_http}
       REMOTE_USER="subject-id persistent-id name_id">
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
         cookieProps="http">

@@ -18,6 +18,23 @@ def test_a_misspelt_setting_and_a_bad_value_are_told_together_by_name() -> None:
     assert "CONNECTOR_BASE_URL: must begin with https://" in text
 
 
+@pytest.mark.parametrize("url", ["oracle://u:hunter2@h/db", "hunter2", "postgresql+nix://u:hunter2@h/db"])
+def test_a_database_that_we_do_not_know_is_refused_without_showing_its_password(url: str) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        load({"CONNECTOR_DATABASE_URL": url})
+
+    assert "CONNECTOR_DATABASE_URL: must begin with postgresql:// or sqlite:///" in raised.value.detail
+    assert "hunter2" not in raised.value.detail + repr(raised.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgresql_url_is_taken_in_each_of_its_spellings_and_shown_in_none(scheme: str) -> None:
+    settings = load({"CONNECTOR_DATABASE_URL": f"{scheme}://u:hunter2@h/db"})
+
+    assert settings.database == "postgresql+psycopg://u:hunter2@h/db"
+    assert "hunter2" not in repr(settings) + str(settings)
+
+
 def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path: Path) -> None:
     file = tmp_path / "connector.toml"
     file.write_text('port = 1\nhost = "127.0.0.2"\nworkers = 3\n')

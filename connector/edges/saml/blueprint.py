@@ -10,7 +10,9 @@ import flask
 
 from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.http import HttpClient
-from connector.domain.unit import Caller, Domain
+from connector.domain import sign_on
+from connector.domain.tokens import DeadToken
+from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.saml import ecp, metadata, names, slo, soap, sso
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
@@ -80,7 +82,7 @@ class _Routes:
 
     def ecp(self) -> flask.Response:
         try:
-            caller, context = self._caller()
+            caller, context = self._caller("ecp")
             answer = ecp.answer(self._idp, caller, self._body(), context=context)
         except Unauthenticated as problem:
             return _challenge(problem)
@@ -97,7 +99,7 @@ class _Routes:
 
     def sso(self) -> flask.Response:
         try:
-            caller, context = self._caller()
+            caller, context = self._caller("post" if flask.request.method == "POST" else "redirect")
             self._body()
             if flask.request.method == "POST":
                 fields = flask.request.form
@@ -112,10 +114,15 @@ class _Routes:
             return _page(sso.problem_page(said.detail), said.http_status, said.retry_after)
         return _page(page, 200)
 
-    def _caller(self) -> tuple[Caller, str]:
+    def _caller(self, way: str) -> tuple[Caller, str]:
         """Who asks, and the authentication context class that follows from how it proved that."""
         header = flask.request.headers.get("Authorization")
-        caller = self._authenticate(header)
+        try:
+            caller = self._authenticate(header)
+        except DeadToken as dead:  # a stranger leaves no event, an agent that was switched off does
+            with self._idp.domain.change(SYSTEM) as unit:
+                sign_on.refuse(unit, dead.agent_id, None, way, dead.reasons)
+            raise
         if header is not None and header[:6].lower() == "basic ":
             secure = self._idp.base_url.startswith("https://")
             return caller, names.CONTEXT_PROTECTED_PASSWORD if secure else names.CONTEXT_PASSWORD

@@ -3,6 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
+from connector.domain import targets
+from connector.domain.unit import SYSTEM
+from connector.storage import outbox
 from tests.edge_client import GOVERNANCE, USER, problem
 
 # -- errors of the protocol ------------------------------------------------------------------------------------------
@@ -58,6 +61,41 @@ def test_malformed_bodies_are_refused(client, body):
     for method, path in (("POST", "/scim/v2/Users"), ("PATCH", f"/scim/v2/Users/{client.person(f'p{len(body)}')}")):
         answer = client.http.open(path, method=method, data=body, headers=bearer, content_type="application/scim+json")
         problem(answer, 400, "invalidSyntax")
+
+
+def test_a_refused_request_leaves_nothing_behind(client, parts, events):
+    owner = client.person("ada")
+    agent, group = client.agent("bot", owners=[{"value": owner}]), client.group("crew", owner)
+    with parts.domain.change(SYSTEM) as unit:
+        targets.add(unit, "idp", "memory", "memory", {})
+        outbox.forget(unit.tx, "target:idp")
+    shown = [client.get(f"/{kind}").get_json() for kind in ("Agents", "Users", "Groups")]
+    before = events()
+
+    for answer in (
+        client.post("Agents", agentUserName="new", x509Certificates=[{"value": "AAAA"}]),
+        client.post("Agents", agentUserName="new", owners=[{"value": owner}, {"value": "usr-none"}]),
+        client.post("Groups", displayName="new", members=[{"value": agent}, {"value": "usr-none"}]),
+        client.put("Agents", agent, agentUserName="renamed", owners=[{"value": "usr-none"}]),
+        client.patch(
+            "Agents",
+            agent,
+            {"op": "replace", "path": "displayName", "value": "New"},
+            {"op": "replace", "path": "active", "value": "perhaps"},
+        ),
+        client.patch(
+            "Groups",
+            group,
+            {"op": "replace", "path": "displayName", "value": "New"},
+            {"op": "add", "path": "members", "value": [{"value": agent}, {"value": "usr-none"}]},
+        ),
+    ):
+        assert answer.status_code == 400, answer.get_data(as_text=True)
+
+    assert [client.get(f"/{kind}").get_json() for kind in ("Agents", "Users", "Groups")] == shown
+    assert events() == before
+    with parts.domain.view() as unit:
+        assert outbox.backlog(unit.tx) == []
 
 
 def test_our_own_failure_is_told_with_a_correlation_id(client, parts):

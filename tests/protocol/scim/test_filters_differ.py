@@ -17,6 +17,7 @@ from scim2_models import Email, EnterpriseUser, ScimFilter, ScimPolicy, User
 from connector.core.match import matches
 from connector.domain import people
 from connector.domain import resources as records
+from connector.domain.resources import Wanted
 from connector.domain.unit import SYSTEM, Domain
 from connector.edges.scim.filters import parse_filter
 from connector.edges.scim.profiles import PROFILES
@@ -140,8 +141,8 @@ def _finder(database: Database) -> Find:
 
     def find(text: str) -> list[str]:
         with domain.view(SYSTEM) as unit:
-            _, page = records.search(unit, "person", parse_filter(TABLE, text), offset=0, limit=100)
-            return sorted(record.name for record in page)
+            wanted = Wanted((("person", parse_filter(TABLE, text)),), SYSTEM.id, limit=100)
+            return sorted(record.name for record in records.search(unit, wanted).records)
 
     return find
 

@@ -1,12 +1,14 @@
 """A small real HTTP server whose answers a test writes: what a broken or busy SCIM service looks like on the wire."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 SCIM = "application/scim+json"
@@ -30,18 +32,25 @@ class Request:
     path: str
     headers: dict[str, str]
     body: Any
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
 class SmallServer:
-    """`routes` maps "GET /Users" to a reply, a list of replies to be given in turn (the last stays), or a function."""
+    """`routes` maps "GET /Users" to a reply, a list of replies to be given in turn (the last stays), or a function.
+
+    `trouble`, while it is set, is the answer to everything.
+    """
 
     url: str
     routes: dict[str, Any]
     requests: list[Request] = field(default_factory=list)
+    trouble: Reply | None = None
 
     def answer(self, request: Request) -> Reply:
         self.requests.append(request)
+        if self.trouble is not None:
+            return self.trouble
         found = self.routes.get(f"{request.method} {request.path.partition('?')[0]}", Reply(404, error(404)))
         if isinstance(found, list):
             found = found.pop(0) if len(found) > 1 else found[0]
@@ -62,10 +71,18 @@ def listed(resources: list[dict[str, Any]], total: int | None = None) -> dict[st
 
 
 @contextmanager
-def serve(routes: dict[str, Any]) -> Iterator[SmallServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def serve(
+    routes: dict[str, Any], *, port: int = 0, certificate: tuple[Path, Path] | None = None
+) -> Iterator[SmallServer]:
+    """On that port, over TLS where a certificate and its key are given."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
-    small = SmallServer(f"http://127.0.0.1:{server.server_address[1]}", routes)
+    scheme = "http" if certificate is None else "https"
+    small = SmallServer(f"{scheme}://127.0.0.1:{server.server_address[1]}", routes)
     server.small = small  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -78,6 +95,10 @@ def serve(routes: dict[str, Any]) -> Iterator[SmallServer]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        with suppress(ssl.SSLError):  # a client that does not trust our certificate
+            super().handle()
+
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
@@ -90,12 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         is_text = isinstance(reply.body, str)
         content = b"" if reply.body is None else (reply.body if is_text else json.dumps(reply.body)).encode()
-        self.send_response(reply.status)
-        for name, value in ({"Content-Type": "text/html" if is_text else SCIM} | reply.headers).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if reply.cut else content)
+        with suppress(OSError):  # the caller may have hung up meanwhile
+            self.send_response(reply.status)
+            for name, value in ({"Content-Type": "text/html" if is_text else SCIM} | reply.headers).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2] if reply.cut else content)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 (the names that http.server calls)
 

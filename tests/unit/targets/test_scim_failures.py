@@ -93,20 +93,6 @@ def test_every_call_reports_a_failure_as_what_it_is(
         calls[call](target)
 
 
-def test_how_long_to_wait_is_passed_on(scim: Serve) -> None:
-    _, target = scim(
-        {"GET /Users/u1": [Reply(429, None, {"Retry-After": "42"}), Reply(503, PAGE, {"Retry-After": "7"})]}
-    )
-
-    waits = []
-    for _ in range(2):
-        with pytest.raises(TargetError) as problem:
-            target.read("u1")
-        waits.append(problem.value.retry_after)
-
-    assert waits == [42.0, 7.0]
-
-
 def test_a_404_of_the_service_is_none_and_a_404_page_of_a_proxy_is_not(scim: Serve) -> None:
     _, honest = scim({"GET /Users/u1": Reply(404, error(404))})
     _, plain = scim({"GET /Users/u1": Reply(404, "gone"), "GET /Users": Reply(body=listed([]))})

@@ -12,7 +12,8 @@ import pytest
 from onelogin.saml2.utils import OneLogin_Saml2_Utils  # type: ignore[import-untyped]
 
 from connector.core.keys import KeyRing
-from tests.saml_world import Clock, World, make_world
+from connector.storage.db import Database
+from tests.saml_world import World, make_world
 from tests.servers.pki import KeyPair, self_signed_rsa
 from tests.servers.sp_metadata import PAOS, POST, SOAP, Endpoint, service_provider_metadata
 
@@ -77,19 +78,14 @@ def app() -> App:
     return App(self_signed_rsa("app"))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
     return KeyRing(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: Clock, app: App, keys: KeyRing) -> World:
-    made = make_world(tmp_path, base_url=BASE, clock=clock, keys=keys)
+def world(tmp_path: Path, database: Database, app: App, keys: KeyRing) -> World:
+    made = make_world(tmp_path, base_url=BASE, database=database, keys=keys)
     made.register("App", app.metadata)
     return made
 

@@ -1,7 +1,5 @@
 """Registering applications by their metadata, and what keeps one from being registered."""
 
-from datetime import timedelta
-
 import pytest
 
 from connector.core.errors import Conflict, Invalid
@@ -9,7 +7,8 @@ from connector.domain import apps
 from connector.domain.unit import SYSTEM
 from connector.edges.saml import service_provider
 from connector.edges.saml.names import BINDING_PAOS, BINDING_POST, BINDING_SOAP
-from tests.saml_world import Clock, World
+from tests.conftest import Clock
+from tests.saml_world import World
 from tests.unit.edges.saml.conftest import ACS, PAOS_ACS, SLO, Agent, App
 
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
@@ -71,7 +70,7 @@ def test_name_of_another_application_is_a_conflict(world: World, app: App) -> No
 def test_application_whose_metadata_has_expired_gets_no_assertion(world: World, app: App, clock: Clock) -> None:
     dated = app.metadata.replace(b"entityID=", b'validUntil="2027-03-01T13:00:00Z" entityID=')
     world.register("App", dated)
-    clock.move(timedelta(hours=2))
+    clock.move(hours=2)
     agent = Agent(world, world.agent("matcher"))
 
     answer = agent.ecp(app.signed(app.request(IssueInstant="2027-03-01T14:00:00Z")))

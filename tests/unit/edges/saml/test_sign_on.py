@@ -3,7 +3,6 @@
 import base64
 import html
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from lxml import etree
 from onelogin.saml2.response import OneLogin_Saml2_Response  # type: ignore[import-untyped]
 from onelogin.saml2.settings import OneLogin_Saml2_Settings  # type: ignore[import-untyped]
 
-from tests.saml_world import IDP, Clock, World
+from tests.conftest import Clock
+from tests.saml_world import IDP, World
 from tests.unit.edges.saml.conftest import ACS, BASE, PAOS_ACS, Agent, App
 
 SCHEMAS = Path(onelogin.saml2.__file__).parent / "schemas"
@@ -201,6 +201,16 @@ def test_agent_that_may_not_sign_on_is_refused_by_status(
     assert reason not in etree.tostring(response).decode()
 
 
+def test_request_is_good_once(world: World, app: App, agent: Agent) -> None:
+    request = app.signed(app.request())
+    assert agent.ecp(request).status_code == 200
+
+    answer = agent.ecp(request)
+
+    assert answer.status_code == 500 and "used before" in answer.text and "Assertion " not in answer.text
+    assert len(world.sessions(agent.id)) == 1
+
+
 def test_session_does_not_outlive_the_agent(world: World, app: App) -> None:
     agent = Agent(world, world.agent("short", validUntil="2027-03-01T12:20:00.000Z"))
 
@@ -267,7 +277,7 @@ def test_metadata_is_signed_once_an_hour_at_most_and_answers_conditionally(world
 
     first = client.get("/saml/metadata")
     again = client.get("/saml/metadata", headers={"If-None-Match": first.headers["ETag"]})
-    clock.move(timedelta(hours=2))
+    clock.move(hours=2)
     later = client.get("/saml/metadata")
 
     assert again.status_code == 304
