@@ -1,5 +1,6 @@
 """Commands that run the service itself: serve, worker, the database, our keys."""
 
+import gc
 import os
 import signal
 import threading
@@ -45,6 +46,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
 
     import connector.app  # noqa: F401  # granian forks its workers: what is loaded before is loaded once, and its memory shared
 
+    gc.freeze()  # a collection in a worker would write to what it shares, and so make copies of it
     Granian(
         "connector.wsgi:create_with_worker" if with_worker else "connector.wsgi:create",
         factory=True,
@@ -52,7 +54,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=4,
+        blocking_threads=settings.threads,
         websockets=False,
         log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
     ).serve()

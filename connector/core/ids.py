@@ -9,6 +9,7 @@ from contextvars import ContextVar
 NewId = Callable[[str], str]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$")
 
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
@@ -17,7 +18,7 @@ correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 def new_id(prefix: str) -> str:
     """`agt-` and 26 characters: 48 bits of time, so that new rows go to the end of an index, and 80 random bits."""
     number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
-    return prefix + "-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return prefix + "-" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def new_correlation_id() -> str:

@@ -53,7 +53,10 @@ def documents(unit: Unit, records: Iterable[Record]) -> dict[str, dict[str, Any]
     found: dict[str, dict[str, Any]] = {}
     for record in listed:
         document = found[record.id] = orjson.loads(record.document)
-        agents = [{"value": id, **({"type": type} if type else {})} for id, type, _ in held.get(record.id, [])]
+        agents = [
+            {"value": id, "display": name, **({"type": type} if type else {})}
+            for id, type, name in held.get(record.id, [])
+        ]
         if agents:
             document["agents"] = agents
     return found

@@ -11,8 +11,9 @@ from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
 from connector.storage import groups
-from connector.storage.resources import by_ids
+from connector.storage.resources import names
 
+_MEMBERS = ("person", "agent", "group")
 _NAMED = 20  # an event names this many members; a larger change is given as a count
 
 
@@ -83,16 +84,15 @@ def _change_members(unit: Unit, group_id: str, changes: Iterable[MemberChange]) 
     return joined - left, left - joined
 
 
-def _known(unit: Unit, group_id: str, ids: tuple[str, ...]) -> list[tuple[str, str]]:
+def _known(unit: Unit, group_id: str, ids: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """(id, kind, name) of the members to be."""
     if group_id in ids:
         raise Invalid("a group cannot be a member of itself", field="members.value")
-    found: dict[str, Record] = {}
-    for start in range(0, len(ids), 1000):
-        found |= by_ids(unit.tx, ids[start : start + 1000])
-    unknown = [id for id in ids if id not in found]
+    found = {id: (id, kind, name) for id, kind, name in names(unit.tx, ids)}
+    unknown = [id for id in ids if id not in found or found[id][1] not in _MEMBERS]
     if unknown:
         raise Invalid(f"members.value {unknown[0]!r} is not the id of a User, Agent or Group", field="members.value")
-    return [(id, found[id].kind) for id in dict.fromkeys(ids)]
+    return list(found.values())
 
 
 def _look_at_agents(unit: Unit, member_ids: set[str]) -> None:

@@ -115,6 +115,8 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
         resources.update(unit.tx, after, renamed=name != before.name)
         if draft.external_id != before.external_id:
             resources.set_external_id(unit.tx, unit.by.id, after, draft.external_id)
+    if name != before.name:
+        groups.rename(unit.tx, before.id, name)
     if not SEARCHED_BY.isdisjoint(changed):
         searchable.replace(unit.tx, before.id, _searched_by(draft.document))
     return after, changed

@@ -226,6 +226,7 @@ class Worker:
                 tally.sum_up(unit.tx)
                 if not searchable.index(unit.tx):
                     break
+        self._domain.database.tidy()
 
     def _renew(self) -> None:
         """A push may take longer than its lease (a slow target, many steps): while we live, nobody else takes it over."""

@@ -14,11 +14,11 @@ from connector.storage.prepared import Prepared
 
 _m = t.member.c
 _members = Prepared(
-    sa.select(_m.member_id, _m.member_kind, t.resource.c.name)
-    .join(t.resource, t.resource.c.id == _m.member_id)
+    sa.select(_m.member_id, _m.member_kind, _m.display)
     .where(_m.group_id == sa.bindparam("group"))
     .order_by(_m.member_id)
 )
+_rename = Prepared(sa.update(t.member).where(_m.member_id == sa.bindparam("id")), columns=("display",))
 _joined = sa.select(_m.member_id, _m.group_id, t.resource.c.name).join(t.resource, t.resource.c.id == _m.group_id)
 _memberships = Prepared(_joined.where(_m.member_id.in_(listed("ids"))).order_by(t.resource.c.name_key))
 _up = (
@@ -36,7 +36,7 @@ _nested = Prepared(
     .order_by(t.resource.c.name_key)
 )
 _FEW = 20  # so many are added or removed one by one, by prepared statements
-_ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("group_id", "member_id", "member_kind")}
+_ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("group_id", "member_id", "member_kind", "display")}
 _add_one = {
     "sqlite": Prepared(sqlite.insert(t.member).values(_ROW).on_conflict_do_nothing()),
     "postgresql": Prepared(postgresql.insert(t.member).values(_ROW).on_conflict_do_nothing()),
@@ -72,9 +72,14 @@ def nested(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str
     return found
 
 
-def add(tx: Transaction, group_id: str, members: Iterable[tuple[str, str]]) -> set[str]:
-    """Add (id, kind) pairs; the ids that were not in before."""
-    rows = [{"group_id": group_id, "member_id": id, "member_kind": kind} for id, kind in members]
+def rename(tx: Transaction, member_id: str, name: str) -> None:
+    """The member is called otherwise now, in all of its groups."""
+    _rename(tx, id=member_id, display=name)
+
+
+def add(tx: Transaction, group_id: str, members: Iterable[tuple[str, str, str]]) -> set[str]:
+    """Add (id, kind, name) of members; the ids that were not in before."""
+    rows = [{"group_id": group_id, "member_id": id, "member_kind": kind, "display": name} for id, kind, name in members]
     if len(rows) <= _FEW:
         return {row["member_id"] for row in rows if _add_one[tx.dialect](tx, **row).rowcount == 1}
     insert = sqlite.insert(t.member) if tx.sqlite else postgresql.insert(t.member)

@@ -52,6 +52,9 @@ _by_name = Prepared(
     seen_by(sa.bindparam("client")).where(_r.kind == sa.bindparam("kind"), _r.name_key == sa.bindparam("name_key"))
 )
 _by_ids = Prepared(sa.select(*COLUMNS).where(_r.id.in_(listed("ids"))))
+_names = Prepared(
+    sa.select(_r.id, _r.kind, _r.name).where(_r.id.in_(listed("ids"))).with_for_update(read=True, of=t.resource)
+)
 _NEW = ("id", "kind", "name", "name_key", "document", "active", "version", "created", "modified", "expires", "made_by")
 _CHANGED = ("document", "active", "version", "modified", "expires")
 _insert = Prepared(sa.insert(t.resource).returning(_r.seq), columns=_NEW)
@@ -92,6 +95,11 @@ def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Record]:
     if not wanted:
         return {}
     return {row[0]: record(row) for row in _by_ids.all(tx, ids=orjson.dumps(wanted).decode())}
+
+
+def names(tx: Transaction, ids: Iterable[str]) -> list[tuple[str, str, str]]:
+    """(id, kind, name) of the records among ids; nobody renames them until the transaction ends."""
+    return _names.all(tx, ids=orjson.dumps(list(ids)).decode())
 
 
 def ids_of_kind(tx: Transaction, kind: str) -> list[str]:

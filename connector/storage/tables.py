@@ -62,7 +62,6 @@ tally = sa.Table(  # how many of a kind there are in each block of seqs: rows ar
     sa.Column("kind", Text, nullable=False),
     sa.Column("block", sa.BigInteger, nullable=False),
     sa.Column("delta", sa.BigInteger, nullable=False),
-    sa.Index("ix_tally_kind_block", "kind", "block", "delta"),
 )
 
 searchable = (
@@ -108,6 +107,7 @@ external_id = sa.Table(  # RFC 7643 section 3.1: chosen by the client, unique in
     sa.Column("value", Text, primary_key=True),
     sa.Column("resource_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), nullable=False),
     sa.UniqueConstraint("resource_id", "client_id"),
+    sqlite_with_rowid=False,
 )
 
 member = sa.Table(
@@ -116,6 +116,7 @@ member = sa.Table(
     sa.Column("group_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member_kind", Text, nullable=False),
+    sa.Column("display", Text, nullable=False),  # the member's name, so that a large group is read in one go
     sa.Index("ix_member_member_id", "member_id"),
     sqlite_with_rowid=False,
 )
@@ -307,9 +308,16 @@ audit_event = sa.Table(
         "body", Text, nullable=False
     ),  # canonical JSON (RFC 8785) of the whole event; the columns before it repeat parts of it
     sa.Column("mac", Text, nullable=False),  # HMAC of the body: a row that somebody else inserted has none
-    sa.Column("leaf", sa.BigInteger, nullable=True, unique=True),  # its place in the Merkle tree, once sealed
+    sa.Column("leaf", sa.BigInteger, nullable=True),  # its place in the Merkle tree, once sealed
     sa.Index("ix_audit_event_subject_id", "subject_id"),
     sqlite_autoincrement=True,
+)
+audit_leaf = sa.Index(
+    "uq_audit_event_leaf",
+    audit_event.c.leaf,
+    unique=True,
+    sqlite_where=audit_event.c.leaf.is_not(None),
+    postgresql_where=audit_event.c.leaf.is_not(None),
 )
 audit_unsealed = sa.Index(
     "ix_audit_event_unsealed",

@@ -47,7 +47,7 @@ class Server:
 
 
 def connector(folder: Path) -> Server:
-    """`connector serve` with two web processes and no push worker, on SQLite."""
+    """`connector serve` with two web processes, each with its worker, on SQLite."""
     process, token = _serve(folder, {})
     return Server(
         "connector", "SQLite, 2 processes", process.port, "/scim/v2", token, (process.pid,), (process.stop,)
@@ -101,7 +101,7 @@ def _serve(folder: Path, settings: dict[str, str]) -> tuple[_Connector, str]:
 
     process = _Connector(
         "connector",
-        [program, "serve", "--workers", "2", "--no-worker"],
+        [program, "serve", "--workers", "2"],
         log=folder / "connector.log",
         ready=lambda: accepts_connections(port),
         timeout=60,

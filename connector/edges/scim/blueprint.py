@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request
+from werkzeug.datastructures import Headers, MIMEAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMediaType
+from werkzeug.http import parse_accept_header
 
 from connector.core.errors import ConnectorError, Denied
 from connector.domain.unit import Caller, Domain
@@ -169,15 +172,30 @@ def _body() -> Any:
         raise ScimError("invalidSyntax", f"the body is not JSON: {problem}") from problem
 
 
+class _Ready(Response):
+    """An answer whose headers are as they go out: Flask's own class would parse and write each Location again."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        return self.headers
+
+
 def _answer(answer: Answer) -> Response:
-    if answer.body is None:
-        response = Response(status=answer.status, headers=answer.headers)
-        del response.headers["Content-Type"]
-        return response
-    return _json(answer.status, answer.body, answer.headers)
+    if answer.body is not None:
+        return _json(answer.status, answer.body, answer.headers)
+    response = _Ready(status=answer.status, headers=answer.headers)
+    del response.headers["Content-Type"]
+    return response
 
 
 def _json(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:
-    accepted = request.accept_mimetypes
+    response = _Ready(body, status, headers, content_type=_content_type(request.headers.get("Accept")))
+    response.headers["Content-Length"] = str(len(body))
+    return response
+
+
+@lru_cache(maxsize=256)
+def _content_type(accept: str | None) -> str:
+    """SCIM's own, unless the client takes plain JSON only (RFC 7644 section 3.8)."""
+    accepted = parse_accept_header(accept, MIMEAccept)
     plain = accepted.provided and not accepted["application/scim+json"] and accepted["application/json"]
-    return Response(body, status, headers, content_type="application/json" if plain else MEDIA_TYPE)
+    return "application/json" if plain else MEDIA_TYPE

@@ -5,7 +5,7 @@ operation, it is created without the reference, which is added once both exist (
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,10 +16,10 @@ from connector.edges.scim import errors, patch
 from connector.edges.scim.answers import Answer, Conditions
 from connector.edges.scim.errors import ScimError, TooLarge
 from connector.edges.scim.operations import Operations, require
-from connector.edges.scim.profiles import PROFILES
+from connector.edges.scim.profiles import PROFILES, Profile
 from connector.edges.scim.render import Renderer
 from connector.edges.scim.schema import TABLES, Table
-from connector.edges.scim.validate import read_resource
+from connector.edges.scim.validate import Body, read_resource
 
 REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -38,6 +38,7 @@ class Step:
     version: str | None
     data: Any
     refers: bool  # whether the data may hold a reference
+    body: Body | ConnectorError | None = None  # a resource without references, read already, or what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,11 @@ class Bulk:
         self._operations = operations
         self._render = render
 
-    def read(self, body: Any) -> Request:
-        """ScimError where the message itself is wrong; TooLarge where it holds too many operations."""
+    def read(self, body: Any, profile: Profile) -> Request:
+        """ScimError where the message itself is wrong; TooLarge where it holds too many operations.
+
+        Resources are read here already, before the transaction begins: others may write meanwhile.
+        """
         keys = {key.lower(): value for key, value in body.items()} if isinstance(body, dict) else {}
         schemas = keys.get("schemas")
         if not isinstance(schemas, list) or REQUEST.lower() not in {str(one).lower() for one in schemas}:
@@ -84,7 +88,7 @@ class Bulk:
             )
         if len(operations) > MAX_OPERATIONS:
             raise TooLarge(f"{len(operations)} operations are more than {MAX_OPERATIONS}, see ServiceProviderConfig")
-        steps = [_step(one) for one in operations]
+        steps = [_read(_step(one), profile) for one in operations]
         named = [one.bulk_id for one in steps if one.bulk_id is not None]
         if len(set(named)) != len(named):
             raise ScimError("invalidSyntax", "each bulkId may be used once in a request", field="bulkId")
@@ -138,9 +142,11 @@ class Bulk:
         require(run.unit.by, table, writing=True)
         conditions = Conditions(step.version, required=run.unit.by.if_match and step.method != "POST")
         later: list[tuple[str, Any]] = []
-        data = self._resolved(run, step.data, later, "") if step.refers else step.data
+        data = self._resolved(run, step.data, later, "", named=True) if step.refers else step.data
+        if isinstance(step.body, ConnectorError):
+            raise step.body
         if step.method == "POST":
-            read = read_resource(table, data, PROFILES[run.unit.by.profile])
+            read = step.body or read_resource(table, data, PROFILES[run.unit.by.profile])
             answer = self._operations.create(run.unit, table, read, None)
             made = answer.headers["Location"].rpartition("/")[2]
             run.later += [(table, made, path, element) for path, element in later]
@@ -148,7 +154,7 @@ class Bulk:
         if later:
             raise Conflict("a circle of references can only be closed between operations that create")
         if step.method == "PUT":
-            read = read_resource(table, data, PROFILES[run.unit.by.profile])
+            read = step.body or read_resource(table, data, PROFILES[run.unit.by.profile])
             return self._operations.replace(run.unit, table, id, read, None, conditions)
         if step.method == "PATCH":
             return self._operations.patch(run.unit, table, id, data, None, conditions)
@@ -183,22 +189,27 @@ class Bulk:
             raise Conflict(f"{text}: the operation that should have created it failed")
         return run.ids[name]
 
-    def _resolved(self, run: _Run, data: Any, later: list[tuple[str, Any]], path: str) -> Any:
-        """The data with ids for references; what must wait is taken out and put down in `later` as (attribute, value)."""
+    def _resolved(self, run: _Run, data: Any, later: list[tuple[str, Any]], path: str, *, named: bool) -> Any:
+        """The data with ids for references; what must wait is taken out and put down in `later` as (attribute, value).
+
+        `named`: the data is a resource or an extension, whose keys are attributes; what holds a waiting reference deeper down
+        goes as a whole.
+        """
         if isinstance(data, dict):
             found = {}
             for name, value in data.items():
-                below = name if not path else f"{path}:{name}" if path.lower().startswith("urn:") else path
-                resolved = self._resolved(run, value, later, below)
+                below = f"{path}:{name}" if path else name
+                extension = named and not path and name.lower().startswith("urn:")
+                resolved = self._resolved(run, value, later, below if named else path, named=extension)
                 if resolved is not _WAITS:
                     found[name] = resolved
-                elif path and not path.lower().startswith("urn:"):
-                    return _WAITS  # the element that holds it goes as a whole
-                else:
+                elif named:
                     later.append((below, value))
+                else:
+                    return _WAITS
             return found
         if isinstance(data, list):
-            listed = [(one, self._resolved(run, one, later, path)) for one in data]
+            listed = [(one, self._resolved(run, one, later, path, named=False)) for one in data]
             later += [(path, one) for one, resolved in listed if resolved is _WAITS]
             return [resolved for _, resolved in listed if resolved is not _WAITS]
         if isinstance(data, str) and data.startswith(_REFERENCE):
@@ -210,7 +221,7 @@ class Bulk:
         number = next(n for n, one in run.outcomes.items() if one.get("location") == self._render.location(table, id))
         try:
             with run.unit.tx.savepoint():
-                value = self._resolved(run, element, [], path)
+                value = self._resolved(run, element, [], path, named=False)
                 operation = {"op": "add", "path": path, "value": value}
                 body = {"schemas": [patch.URN], "Operations": [operation]}
                 answer = self._operations.patch(run.unit, table, id, body, None, Conditions())
@@ -246,3 +257,13 @@ def _step(operation: Any) -> Step:
         raise Invalid(f"a {method} operation needs data, an object", field="data")
     refers = _REFERENCE.encode() in orjson.dumps(data)
     return Step(method, keys["path"], keys.get("bulkid"), keys.get("version"), data, refers)
+
+
+def _read(step: Step, profile: Profile) -> Step:
+    table = TABLES.get(step.path.strip("/").partition("/")[0])
+    if table is None or step.refers or step.method not in ("POST", "PUT"):
+        return step
+    try:
+        return replace(step, body=read_resource(table, step.data, profile))
+    except ConnectorError as problem:
+        return replace(step, body=problem)

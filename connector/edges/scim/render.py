@@ -10,7 +10,7 @@ from connector.core.errors import Invalid
 from connector.domain.agents import Facts
 from connector.domain.credentials import Credential
 from connector.domain.resources import Record
-from connector.domain.schema import GOVERNANCE
+from connector.domain.schema import ENTERPRISE, GOVERNANCE
 from connector.edges.scim.answers import etag
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.paths import Path, split
@@ -71,11 +71,14 @@ class Renderer:
 
     def text(self, table: Table, record: Record, computed: dict[str, Any], chosen: Selection) -> bytes:
         """A person or group: the stored text between what we compute."""
-        urns = [table.urn] + [urn for urn, _ in table.extensions.values() if f'"{urn}"' in record.document]
+        document = record.document
+        urns = [table.urn] + [urn for urn, _ in table.extensions.values() if f'"{urn}"' in document]
+        if '"manager":' in document:
+            document = self._with_manager(document)
         tail = {**computed, "meta": self._meta(table, record)}
         whole = b"%b,%b,%b" % (
             orjson.dumps(self._head(urns, record))[:-1],
-            record.document[1:-1].encode(),
+            document[1:-1].encode(),
             orjson.dumps(tail)[1:],
         )
         return orjson.dumps(_cut(orjson.loads(whole), chosen)) if chosen else whole
@@ -153,6 +156,15 @@ class Renderer:
             for id, type, name in used
         ]
         return {"applications": listed} if listed else {}
+
+    def _with_manager(self, document: str) -> str:
+        """The text with the manager's `$ref`, unless the client gave one."""
+        parsed = orjson.loads(document)
+        manager = parsed.get(ENTERPRISE, {}).get("manager")
+        if not manager or "$ref" in manager or "value" not in manager:
+            return document
+        manager["$ref"] = f"{self.root}/Users/{manager['value']}"
+        return orjson.dumps(parsed).decode()
 
     def _members(self, members: list[Member]) -> bytes:
         root = orjson.dumps(self.root)[:-1].decode()

@@ -5,6 +5,7 @@ Everything on the hot path looks things up here; no model object is made for a r
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from scim2_models import Extension as ModelExtension
@@ -27,9 +28,19 @@ class Attribute:
     returned: str = "default"
     sub: Mapping[str, "Attribute"] | None = None
 
-    @property
+    @cached_property
     def writable(self) -> bool:
         return self.mutability != "readOnly"
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a text is kept as it is: what most values are, read without further ado."""
+        return self.writable and not self.multi and self.type in ("string", "reference")
+
+    @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the attributes that an object of this complex type must have."""
+        return tuple(one.name for one in (self.sub or {}).values() if one.required and one.writable)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,11 @@ class Table:
     endpoint: str
     attributes: Mapping[str, Attribute]
     extensions: Mapping[str, tuple[str, Mapping[str, Attribute]]]
+
+    @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the required attributes, each once."""
+        return tuple(dict.fromkeys(one.name for one in self.attributes.values() if one.required))
 
     def namespace(self, urn: str | None) -> Mapping[str, Attribute]:
         """The attributes under an extension's URN, or the core ones for None."""

@@ -69,7 +69,7 @@ class ScimService:
 
     def bulk(self, caller: Caller, body: Any) -> Answer:
         """Every operation in one transaction, each undone by itself where it fails (RFC 7644 section 3.7)."""
-        request = self._bulk.read(body)
+        request = self._bulk.read(body, PROFILES[caller.profile])
         with self._domain.change(caller) as unit:
             return self._bulk.run(unit, request)
 

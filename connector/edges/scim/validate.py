@@ -39,9 +39,9 @@ def read_resource(table: Table, body: Any, profile: Profile) -> Body:
 
 def check_required(table: Table, document: dict[str, Any]) -> None:
     """ScimError naming the first required attribute that is missing."""
-    for attribute in table.attributes.values():
-        if attribute.required and is_unassigned(document.get(attribute.name)):
-            raise ScimError("invalidValue", f"{attribute.name} is required", field=attribute.name)
+    for name in table.needed:
+        if is_unassigned(document.get(name)):
+            raise ScimError("invalidValue", f"{name} is required", field=name)
 
 
 def _check_schemas(table: Table, body: dict[str, Any], profile: Profile) -> None:
@@ -79,7 +79,8 @@ def _read_attribute(
         return
     if not attribute.writable:
         return
-    found = read(attribute, value, prefix + attribute.name, profile)
+    quick = attribute.plain and type(value) is str and value and "\0" not in value
+    found = value if quick else read(attribute, value, prefix + attribute.name, profile)
     if attribute.mutability == "writeOnly" or found is None:
         return
     if attribute.name in document and document[attribute.name] != found:

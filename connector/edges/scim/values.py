@@ -37,6 +37,8 @@ def read(attribute: Attribute, value: Any, where: str, profile: Profile) -> Any:
 def read_list(attribute: Attribute, values: list[Any], where: str, profile: Profile) -> list[Any] | None:
     """The elements that are assigned, each once; at most one of them is primary (RFC 7643 section 2.4)."""
     read = [read_one(attribute, value, where, profile) for value in values if not is_unassigned(value)]
+    if len(read) == 1 and read[0] is not None:
+        return read
     found: list[Any] = []
     join(attribute, found, [one for one in read if one is not None])
     one_primary(found, where)
@@ -103,13 +105,15 @@ def _complex(attribute: Attribute, value: Any, where: str, profile: Profile) -> 
             if not profile.unknown_attributes:
                 raise ScimError("invalidSyntax", f"{where}.{name} is not an attribute", field=f"{where}.{name}")
             continue
-        if known.writable:
+        if known.plain and type(given) is str and given and "\0" not in given:
+            read_value[known.name] = given
+        elif known.writable:
             one = read(known, given, f"{where}.{known.name}", profile)
             if one is not None:
                 read_value[known.name] = one
-    for known in sub.values():
-        if known.required and known.writable and known.name not in read_value and read_value:
-            raise ScimError("invalidValue", f"{where}.{known.name} is required", field=f"{where}.{known.name}")
+    for needed in attribute.needed:
+        if needed not in read_value and read_value:
+            raise ScimError("invalidValue", f"{where}.{needed} is required", field=f"{where}.{needed}")
     return read_value or None
 
 

@@ -1,6 +1,7 @@
 """Members as rows, and the request shapes of Entra and Okta (RFC 7644 section 3.5.2)."""
 
 from connector.storage import groups
+from tests.conftest import BASE_URL
 from tests.edge_client import ENTERPRISE, GROUP, PATCH_OP, problem
 
 # -- members ---------------------------------------------------------------------------------------------------------
@@ -110,3 +111,21 @@ def test_a_strict_client_is_held_to_the_letter(new_client):
     problem(strict.post("Agents", agentUserName="bot", shoeSize=1), 400, "invalidSyntax", "shoeSize")
     id = strict.agent("bot")
     problem(strict.patch("Agents", id, {"op": "Add", "path": "displayName", "value": "x"}), 400, "invalidSyntax", "op")
+
+
+def test_a_renamed_member_is_shown_by_its_new_name_in_all_of_its_groups(client):
+    id = client.person("ada")
+    groups = [client.group("one", id), client.group("two", id)]
+
+    client.patch("Users", id, {"op": "replace", "path": "userName", "value": "countess"})
+
+    for group in groups:
+        assert client.get(f"/Groups/{group}").get_json()["members"][0]["display"] == "countess"
+
+
+def test_a_manager_is_shown_with_the_address_of_its_resource(client):
+    boss = client.person("boss")
+
+    made = client.make("Users", userName="ada", **{ENTERPRISE: {"manager": {"value": boss}}})
+
+    assert made[ENTERPRISE]["manager"] == {"value": boss, "$ref": f"{BASE_URL}/scim/v2/Users/{boss}"}

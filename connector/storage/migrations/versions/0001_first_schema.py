@@ -112,7 +112,6 @@ def _records() -> None:
         sa.Column("delta", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("n", name=op.f("pk_tally")),
     )
-    op.create_index("ix_tally_kind_block", "tally", ["kind", "block", "delta"])
     op.create_table(
         "searchable",
         sa.Column("n", _Serial, autoincrement=True, nullable=False),
@@ -140,12 +139,14 @@ def _records() -> None:
         sa.ForeignKeyConstraint(
             ["resource_id"], ["resource.id"], name=op.f("fk_external_id_resource_id"), ondelete="CASCADE"
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "member",
         _text("group_id"),
         _text("member_id"),
         _text("member_kind"),
+        _text("display"),
         sa.ForeignKeyConstraint(["group_id"], ["resource.id"], name=op.f("fk_member_group_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["member_id"], ["resource.id"], name=op.f("fk_member_member_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("group_id", "member_id", name=op.f("pk_member")),
@@ -338,10 +339,17 @@ def _audit() -> None:
         _text("mac"),
         sa.Column("leaf", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_event")),
-        sa.UniqueConstraint("leaf", name=op.f("uq_audit_event_leaf")),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_event_subject_id", "audit_event", ["subject_id"])
+    op.create_index(
+        "uq_audit_event_leaf",
+        "audit_event",
+        ["leaf"],
+        unique=True,
+        sqlite_where=sa.text("leaf IS NOT NULL"),
+        postgresql_where=sa.text("leaf IS NOT NULL"),
+    )
     op.create_index(
         "ix_audit_event_unsealed",
         "audit_event",
