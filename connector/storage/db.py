@@ -62,6 +62,11 @@ class Transaction:
         """Run a Core statement."""
         return self._session.connection.execute(statement, parameters)
 
+    @property
+    def connection(self) -> sa.Connection:
+        """For SQLAlchemy's inspector."""
+        return self._session.connection
+
     def run(self, text: str, values: Any) -> Any:
         """Run a prepared statement's text; the driver's cursor."""
         try:
@@ -100,9 +105,17 @@ class _Session:
 
     def end(self, statement: str | None) -> None:
         if statement:
-            self.driver.execute(statement)
+            done = self.driver.execute(statement)
+            if statement == "COMMIT" and getattr(done, "statusmessage", "COMMIT") != "COMMIT":
+                # PostgreSQL answers so where a statement had failed, and our code went on as if it had not
+                raise RuntimeError("the transaction had failed before its end: the database has kept nothing of it")
         if self.connection.in_transaction():
             self.connection.rollback()  # SQLAlchemy's own book-keeping: the driver has no transaction any more
+
+    @property
+    def broken(self) -> bool:
+        """The connection is gone for good; both faces are asked, since either may have noticed."""
+        return self.connection.invalidated or bool(getattr(self.driver, "closed", False))
 
     def discard(self) -> None:
         self.connection.invalidate()
@@ -182,7 +195,10 @@ class Database:
         except (sa.exc.SQLAlchemyError, self._own.dialect.loaded_dbapi.Error):
             self._forget(session)
         else:
-            self._idle.append(session)
+            if session.broken:  # where nothing was begun, ending it notices nothing
+                self._forget(session)
+            else:
+                self._idle.append(session)
 
     def _forget(self, session: _Session) -> None:
         """Where one connection is broken the others are, too."""
@@ -206,10 +222,10 @@ class Database:
                 command.upgrade(config, "head")
 
     def check_schema(self) -> None:
-        """Misconfigured where the schema is not the one that this version needs."""
-        with self.engine.connect() as connection:  # read without Alembic, which every command would wait for
-            marked = sa.inspect(connection).has_table("alembic_version")
-            present = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if marked else None
+        """Misconfigured where the schema is not the one that this version needs, Unavailable where there is no database."""
+        with self.snapshot() as tx:  # read without Alembic, which every command would wait for
+            marked = sa.inspect(tx.connection).has_table("alembic_version")
+            present = tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
         if present != SCHEMA:
             raise Misconfigured(
                 "The database does not have this version's schema.",
@@ -259,6 +275,8 @@ class _WriterQueue:
 def _translated(problem: BaseException) -> Exception | None:
     """What an error of the database means to the caller; None where it means nothing to them."""
     original = getattr(problem, "orig", None) or problem
+    if isinstance(original, sa.exc.TimeoutError):  # every session is in use
+        return _busy()
     if isinstance(original, sqlite3.OperationalError):
         busy = original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         return _busy() if busy else None

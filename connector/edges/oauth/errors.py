@@ -39,6 +39,8 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     if status >= 500:
         detail = f"{detail} (correlation id {ids.correlation_id.get()})"
     headers = {"Cache-Control": "no-store"}
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="oauth"'
     body = orjson.dumps({"error": code, "error_description": detail})

@@ -46,7 +46,7 @@ def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]
         try:
             check_schema()
         except ConnectorError as problem:
-            return _json(503, {"status": "not ready", "reason": problem.detail})
+            return _json(503, {"status": "not ready", "reason": problem.detail}, {"Retry-After": "5"})
         return _json(200, {"status": "ready"})
 
     @edge.get("/metrics")
@@ -67,5 +67,5 @@ def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]
     return edge
 
 
-def _json(status: int, body: dict[str, str]) -> Response:
-    return Response(orjson.dumps(body), status, content_type="application/json")
+def _json(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, content_type="application/json")
