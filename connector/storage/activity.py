@@ -8,11 +8,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _a = t.activity.c
-_last = Prepared(sa.select(_a.agent_id, _a.last_seen).where(_a.agent_id.in_(listed("ids"))))
+_last = Prepared(sa.select(_a.agent_id, _a.last_seen).where(within(_a.agent_id, "ids")))
 
 
 def seen(tx: Transaction, agent_id: str) -> None:

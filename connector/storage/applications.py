@@ -8,20 +8,20 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _a = t.application_agent.c
 _agents = Prepared(
     sa.select(_a.application_id, _a.agent_id, _a.type, t.resource.c.name)
     .join(t.resource, t.resource.c.id == _a.agent_id)
-    .where(_a.application_id.in_(listed("ids")))
+    .where(within(_a.application_id, "ids"))
     .order_by(_a.agent_id)
 )
 _applications = Prepared(
     sa.select(_a.agent_id, _a.application_id, _a.type, t.resource.c.name)
     .join(t.resource, t.resource.c.id == _a.application_id)
-    .where(_a.agent_id.in_(listed("ids")))
+    .where(within(_a.agent_id, "ids"))
     .order_by(_a.application_id)
 )
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _c = t.credential.c
@@ -31,7 +31,7 @@ class Credential:
 
 
 _COLUMNS = [_c[name] for name in Credential.__dataclass_fields__]
-_of_holders = Prepared(sa.select(*_COLUMNS).where(_c.holder_id.in_(listed("ids"))).order_by(_c.created, _c.id))
+_of_holders = Prepared(sa.select(*_COLUMNS).where(within(_c.holder_id, "ids")).order_by(_c.created, _c.id))
 
 
 def insert(tx: Transaction, credential: Credential) -> None:

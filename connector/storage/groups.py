@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _m = t.member.c
@@ -20,21 +20,8 @@ _members = Prepared(
 )
 _rename = Prepared(sa.update(t.member).where(_m.member_id == sa.bindparam("id")), columns=("display",))
 _joined = sa.select(_m.member_id, _m.group_id, t.resource.c.name).join(t.resource, t.resource.c.id == _m.group_id)
-_memberships = Prepared(_joined.where(_m.member_id.in_(listed("ids"))).order_by(t.resource.c.name_key))
-_up = (
-    sa.select(_m.member_id.label("member"), _m.group_id, sa.literal_column("1").label("direct"))
-    .where(_m.member_id.in_(listed("ids")))
-    .cte("up", recursive=True)
-)
-_up = _up.union(  # not UNION ALL: groups may be in each other
-    sa.select(_up.c.member, _m.group_id, sa.literal_column("0")).join(t.member, _m.member_id == _up.c.group_id)
-)
-_nested = Prepared(
-    sa.select(_up.c.member, _up.c.group_id, t.resource.c.name, sa.func.max(_up.c.direct))
-    .join(t.resource, t.resource.c.id == _up.c.group_id)
-    .group_by(_up.c.member, _up.c.group_id, t.resource.c.name, t.resource.c.name_key)
-    .order_by(t.resource.c.name_key)
-)
+_memberships = Prepared(_joined.where(within(_m.member_id, "ids")).order_by(t.resource.c.name_key))
+_memberships_of_one = Prepared(_joined.where(_m.member_id == sa.bindparam("id")).order_by(t.resource.c.name_key))
 _FEW = 20  # so many are added or removed one by one, by prepared statements
 _ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("group_id", "member_id", "member_kind", "display")}
 _add_one = {
@@ -57,19 +44,46 @@ def member_ids(tx: Transaction, group_id: str) -> set[str]:
 
 def memberships(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """For each of ids that is in a group: (group id, display name) of its groups, in order of name."""
-    rows = _memberships.all(tx, ids=orjson.dumps(list(ids)).decode())
+    wanted = list(ids)
     found: dict[str, list[tuple[str, str]]] = {}
-    for member_id, group_id, name in rows:
+    for member_id, group_id, name in _rows(tx, wanted):
         found.setdefault(member_id, []).append((group_id, name))
     return found
 
 
+def _rows(tx: Transaction, ids: list[str]) -> Any:
+    """(member, group, name of the group); for a single member, which most reads are about, without a list."""
+    if len(ids) == 1:
+        return _memberships_of_one.all(tx, id=ids[0])
+    return _memberships.all(tx, ids=orjson.dumps(ids).decode()) if ids else []
+
+
 def nested(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str, bool]]]:
-    """For each of ids that is in a group: (group id, display name, whether directly) of all groups above it."""
-    found: dict[str, list[tuple[str, str, bool]]] = {}
-    for member_id, group_id, name, direct in _nested.all(tx, ids=orjson.dumps(list(ids)).decode()):
-        found.setdefault(member_id, []).append((group_id, name, bool(direct)))
-    return found
+    """For each of ids that is in a group: (group id, display name, whether directly) of all groups above it.
+
+    Level by level, each group asked about once: groups may be in each other. Most have none above them.
+    """
+    direct = memberships(tx, ids)
+    above: dict[str, list[tuple[str, str]]] = {}
+    asked = {group for joined in direct.values() for group, _ in joined}
+    level = asked
+    while level:
+        found = memberships(tx, sorted(level))
+        above |= found
+        level = {group for joined in found.values() for group, _ in joined} - asked
+        asked |= level
+    return {id: _with_above(joined, above) for id, joined in direct.items()}
+
+
+def _with_above(joined: list[tuple[str, str]], above: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str, bool]]:
+    shown = {group: (group, name, True) for group, name in joined}
+    waiting = [group for group, _ in joined]
+    while waiting:
+        for group, name in above.get(waiting.pop(), ()):
+            if group not in shown:
+                shown[group] = (group, name, False)
+                waiting.append(group)
+    return list(shown.values())
 
 
 def rename(tx: Transaction, member_id: str, name: str) -> None:

@@ -7,23 +7,25 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Each(FunctionElement[str]):
+class _Within(FunctionElement[bool]):
     inherit_cache = True
-    type = sa.Text()
-    name = "each"
+    type = sa.Boolean()
+    name = "within"
 
 
-@compiles(_Each, "sqlite")
-def _sqlite(element: _Each, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
+@compiles(_Within, "sqlite")
+def _sqlite(element: _Within, compiler: Any, **options: Any) -> str:
+    column, ids = (compiler.process(one, **options) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  # both are compiled expressions
 
 
-@compiles(_Each, "postgresql")
-def _postgresql(element: _Each, compiler: Any, **options: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
+@compiles(_Within, "postgresql")
+def _postgresql(element: _Within, compiler: Any, **options: Any) -> str:
+    """As an array, for which PostgreSQL goes by the index, whatever it knows of the table."""
+    column, ids = (compiler.process(one, **options) for one in element.clauses)
+    return f"{column} = ANY(ARRAY(SELECT jsonb_array_elements_text(CAST({ids} AS JSONB))))"
 
 
-def listed(parameter: str) -> sa.Select[tuple[str]]:
-    """The texts in the JSON list that will be bound to `parameter`, for `column.in_(listed("ids"))`."""
-    each = _Each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value")
-    return sa.select(each.c.value)
+def within(column: sa.Column[str], parameter: str) -> sa.ColumnElement[bool]:
+    """Whether the column is one of the texts in the JSON list that will be bound to `parameter`."""
+    return _Within(column, sa.bindparam(parameter, type_=sa.Text()))

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _o = t.ownership.c
 _of_agents = Prepared(
     sa.select(_o.agent_id, _o.holder_id, _o.role, _o.accountable)
-    .where(_o.agent_id.in_(listed("ids")))
+    .where(within(_o.agent_id, "ids"))
     .order_by(_o.role, _o.accountable.desc(), _o.holder_id)
 )
 _agents_of = Prepared(sa.select(_o.agent_id).where(_o.holder_id == sa.bindparam("holder")).distinct())

@@ -13,7 +13,7 @@ from connector.core.query import comparison_key
 from connector.storage import searchable, tally
 from connector.storage import tables as t
 from connector.storage.db import Transaction
-from connector.storage.lists import listed
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 
@@ -51,9 +51,9 @@ _lock = Prepared(_by_id.with_for_update(of=t.resource))
 _by_name = Prepared(
     seen_by(sa.bindparam("client")).where(_r.kind == sa.bindparam("kind"), _r.name_key == sa.bindparam("name_key"))
 )
-_by_ids = Prepared(sa.select(*COLUMNS).where(_r.id.in_(listed("ids"))))
+_by_ids = Prepared(sa.select(*COLUMNS).where(within(_r.id, "ids")))
 _names = Prepared(
-    sa.select(_r.id, _r.kind, _r.name).where(_r.id.in_(listed("ids"))).with_for_update(read=True, of=t.resource)
+    sa.select(_r.id, _r.kind, _r.name).where(within(_r.id, "ids")).with_for_update(read=True, of=t.resource)
 )
 _NEW = ("id", "kind", "name", "name_key", "document", "active", "version", "created", "modified", "expires", "made_by")
 _CHANGED = ("document", "active", "version", "modified", "expires")

@@ -46,7 +46,7 @@ class Profile:
     """`add` through a value filter that matches nothing makes the element (Entra, Okta)."""
 
     replace_whole_element: bool = False
-    """`replace` of an element that a value filter chooses, without naming one of its attributes, as the RFC allows and the interop profile does not."""
+    """`replace` of an element that a value filter chooses, naming none of its attributes: the RFC allows it."""
 
     replace_creates_element: bool = False
     """`replace` through a value filter that matches nothing makes the element (Entra), where the RFC says noTarget."""
