@@ -41,7 +41,10 @@ def check_required(table: Table, document: dict[str, Any]) -> None:
     """ScimError naming the first required attribute that is missing."""
     for attribute in table.attributes.values():
         if attribute.required and is_unassigned(document.get(attribute.name)):
-            raise ScimError("invalidValue", f"{attribute.name} is required", field=attribute.name)
+            key = attribute.name.lower()
+            also = [name for name, one in table.attributes.items() if one is attribute and name != key]
+            names = " or ".join([*also, attribute.name])  # as another dialect calls it
+            raise ScimError("invalidValue", f"{names} is required", field=attribute.name)
 
 
 def _check_schemas(table: Table, body: dict[str, Any], profile: Profile) -> None:

@@ -301,6 +301,27 @@ def test_extension_attributes_are_chosen_by_urn_and_ids_never_left_out(client):
     assert {"id", "schemas"} <= set(shown(excludedAttributes="id,schemas,userName"))
 
 
+def test_parts_of_members_are_chosen_and_left_out(client):
+    """RFC 7644 section 3.9; of scim2-server's storage contract: a store that leaves out too much would show here."""
+    ada = client.person("ada", displayName="Ada")
+    group = client.group("ops", ada)
+    whole = client.get(f"/Groups/{group}").get_json()
+    for query, expected in (
+        ({"excludedAttributes": "members"}, None),
+        (
+            {"excludedAttributes": "members.display"},
+            {name: whole["members"][0][name] for name in ("value", "$ref", "type")},
+        ),
+        ({"attributes": "displayName"}, None),
+        ({"attributes": "members.value"}, {"value": ada}),
+        ({"attributes": "members.$ref"}, {"$ref": f"{URL}/Users/{ada}"}),
+    ):
+        for shown in (client.get(f"/Groups/{group}", **query), client.get("/Groups", **query)):
+            document = shown.get_json()
+            document = document.get("Resources", [document])[0]
+            assert document.get("members", [None])[0] == expected, query
+
+
 def test_a_search_by_post_is_the_search_by_get(client):
     """RFC 7644 section 3.4.3."""
     for name in ("c", "a", "b"):
