@@ -62,3 +62,11 @@ def test_schemas_hold_what_the_dialect_shows(client, new_client):
     assert "agentUserName" in names(client)
     assert "name" not in names(client)
     assert {"name", "x509Certificates"} <= names(new_client("abbey", dialect="abbey"))
+
+
+def test_a_missing_handle_is_named_as_each_dialect_calls_it(client, new_client):
+    for edge in (client, new_client("abbey", dialect="abbey")):
+        answer = edge.post("Agents", displayName="Bot")
+        problem(answer, 400, "invalidValue", "agentUserName")
+        assert "name or agentUserName is required" in answer.get_json()["detail"]
+    problem(client.post("Users", displayName="Ada"), 400, "invalidValue", "userName is required")

@@ -53,3 +53,34 @@ def test_of_changes_that_race_for_an_external_id_one_wins(app, client, events):
     assert codes == [200, 409, 409, 409]
     assert len(client.found("Agents", 'externalId eq "wanted"')) == 1
     assert events().count("agent:changed") == 1
+
+
+def test_members_who_are_added_at_the_same_time_are_all_there(app, client):
+    people = [client.person(f"racer-{number}") for number in range(RACERS)]
+    group = client.group("crew")
+
+    codes = race(
+        app,
+        client,
+        lambda mine, number: mine.patch(
+            "Groups", group, {"op": "add", "path": "members", "value": [{"value": people[number]}]}
+        ),
+    )
+
+    assert codes == [204] * RACERS
+    shown = client.get(f"/Groups/{group}").get_json()
+    assert {one["value"] for one in shown["members"]} == set(people)
+    assert shown["meta"]["version"] == f'W/"{1 + RACERS}"'
+
+
+def test_changes_of_different_attributes_at_the_same_time_are_all_kept(app, client):
+    ada = client.person("ada")
+    names = ["title", "nickName", "displayName", "locale"]
+
+    race(
+        app,
+        client,
+        lambda mine, number: mine.patch("Users", ada, {"op": "add", "path": names[number], "value": "x"}),
+    )
+
+    assert {name: client.get(f"/Users/{ada}").get_json().get(name) for name in names} == dict.fromkeys(names, "x")

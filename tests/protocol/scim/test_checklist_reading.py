@@ -1,0 +1,375 @@
+"""What SCIM servers get wrong, first part: HTTP, discovery, values, reading and queries. docs/scim-checklist.md numbers the points."""
+
+import pytest
+
+from tests.edge_client import AGENT, ENTERPRISE, GOVERNANCE, GROUP, USER, problem
+
+URL = "https://connector.example/scim/v2"
+
+
+def raw(client, method, path, **options):
+    headers = {"Authorization": f"Bearer {client.bearer}", **options.pop("headers", {})}
+    return client.http.open(f"/scim/v2{path}", method=method, headers=headers, **options)
+
+
+# -- HTTP and discovery ------------------------------------------------------------------------------------------------
+
+
+def test_bodies_come_as_scim_or_plain_json_and_go_as_what_is_accepted(client):
+    """RFC 7644 sections 3.1 and 8.1."""
+    for number, sent in enumerate(("application/scim+json", "application/json", "application/json; charset=utf-8")):
+        body = f'{{"schemas":["{USER}"],"userName":"u{number}"}}'
+        answer = raw(client, "POST", "/Users", data=body, content_type=sent)
+        assert (answer.status_code, answer.mimetype) == (201, "application/scim+json")
+    for accepted, expected in (
+        ("application/json", "application/json"),
+        ("application/scim+json", "application/scim+json"),
+        ("application/json, application/scim+json", "application/scim+json"),
+        ("*/*", "application/scim+json"),
+    ):
+        assert raw(client, "GET", "/Users", headers={"Accept": accepted}).mimetype == expected
+        assert raw(client, "GET", "/Users/none", headers={"Accept": accepted}).mimetype == expected
+
+
+def test_only_errors_that_have_a_scim_type_carry_one(client, new_client):
+    """RFC 7644 section 3.12, table 9."""
+    ada = client.person("ada")
+    problem(client.get("/Users/none"), 404)
+    problem(client.send("PUT", "/Users", {}), 405)
+    problem(client.send("DELETE", f"/Users/{ada}", If_Match='"9"'), 412)
+    problem(new_client("reader", {"scim:read"}).post("Users", userName="x"), 403)
+    problem(client.get("/Me"), 501)
+    problem(client.post("Users", userName="ADA"), 409, "uniqueness")
+
+
+def test_discovery_is_read_only_and_knows_no_pages(client):
+    """RFC 7644 section 4."""
+    config = client.get("/ServiceProviderConfig").get_json()
+    assert "Resources" not in config
+    for listed in ("/ResourceTypes", "/Schemas"):
+        answer = client.get(listed, startIndex=2, count=1, sortBy="id").get_json()
+        assert answer["totalResults"] == len(answer["Resources"]) > 1
+        for one in answer["Resources"]:
+            assert client.get(f"{listed}/{one['id']}").get_json() == one
+        problem(client.get(listed, filter='name eq "User"'), 403)
+        problem(client.get(f"{listed}/none"), 404)
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            problem(client.send(method, listed, {}), 405)
+    encoded = AGENT.replace(":", "%3A")
+    assert client.get(f"/Schemas/{encoded}").get_json()["id"] == AGENT
+
+
+def test_extensions_are_schemas_of_their_own_that_resource_types_name(client):
+    """RFC 7643 sections 6 and 7."""
+    assert {ENTERPRISE, GOVERNANCE} <= {one["id"] for one in client.get("/Schemas").get_json()["Resources"]}
+    for name, extension in (("User", ENTERPRISE), ("Agent", GOVERNANCE)):
+        shown = client.get(f"/ResourceTypes/{name}").get_json()
+        assert shown["schemaExtensions"] == [{"schema": extension, "required": False}]
+        assert (shown["id"], shown["endpoint"]) == (name, f"/{name}s")
+
+
+def test_the_config_holds_every_member_that_is_required(client, new_client):
+    """RFC 7643 section 5, RFC 9865 section 3; agentExtension as the abbey draft has it."""
+    config = client.get("/ServiceProviderConfig").get_json()
+    assert all(type(config[name]["supported"]) is bool for name in ("patch", "changePassword", "sort", "etag"))
+    assert all(type(config["bulk"][name]) is int for name in ("maxOperations", "maxPayloadSize"))
+    assert (config["filter"]["supported"], config["filter"]["maxResults"]) == (True, 1000)
+    for scheme in config["authenticationSchemes"]:
+        assert scheme["type"] in ("oauth", "oauth2", "oauthbearertoken", "httpbasic", "httpdigest")
+        assert scheme["name"]
+        assert scheme["description"]
+    assert set(config["pagination"]) >= {"cursor", "index", "defaultPaginationMethod", "maxPageSize", "cursorTimeout"}
+    assert new_client("a", dialect="abbey").get("/ServiceProviderConfig").get_json()["agentExtension"]["supported"]
+
+
+def test_head_is_get_without_a_body(client):
+    """RFC 9110 section 9.3.2."""
+    path = f"/Users/{client.person('ada')}"
+    get, head = client.get(path), client.send("HEAD", path)
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", get.headers["ETag"])
+
+
+def test_the_path_holds_the_version_and_ids_are_decoded_once(client):
+    """RFC 7644 section 3.13."""
+    ada = client.person("ada")
+    bearer = {"Authorization": f"Bearer {client.bearer}"}
+    assert client.http.get("/scim/v1/Users", headers=bearer).status_code == 404
+    assert client.get(f"/Users/{ada.replace('-', '%2D')}").status_code == 200
+    problem(client.get(f"/Users/{ada.replace('-', '%252D')}"), 404)
+
+
+def test_a_slash_too_many_leads_to_the_same_resources(client):
+    """Some clients join base and path with two slashes, or end with one."""
+    ada = client.person("ada")
+    for path in ("/Users/", "//Users", f"/Users/{ada}/", f"/Users//{ada}"):
+        answer = raw(client, "GET", path, follow_redirects=True)
+        assert answer.status_code == 200, path
+
+
+# -- names and values ----------------------------------------------------------------------------------------------------
+
+
+def test_names_and_urns_are_read_in_any_case_and_written_in_their_own(client):
+    """RFC 7643 section 2.1; RFC 7644 sections 3.4.2.2 and 3.10."""
+    body = {
+        "SCHEMAS": [USER.upper()],
+        "USERNAME": "ada",
+        "Name": {"GIVENNAME": "A"},
+        "EMAILS": [{"VALUE": "a@x", "Type": "work"}],
+        ENTERPRISE.upper(): {"DEPARTMENT": "D"},
+    }
+    made = client.send("POST", "/Users", body).get_json()
+    assert made["emails"] == [{"value": "a@x", "type": "work"}]
+    assert (made["userName"], made["name"], made[ENTERPRISE]) == ("ada", {"givenName": "A"}, {"department": "D"})
+    for query in ('USERNAME eq "ada"', 'Emails.VALUE eq "a@x"', f'{ENTERPRISE.upper()}:Department eq "d"'):
+        assert client.found("Users", query) == [made["id"]]
+    chosen = client.get("/Users", attributes="NAME.GivenName,USERNAME").get_json()["Resources"][0]
+    assert set(chosen) == {"schemas", "id", "name", "userName"}
+
+
+def test_a_reference_is_a_name_that_paths_and_filters_take(client):
+    """The grammar of RFC 7644 has no `$`, RFC 7643 names `$ref`: it is read, and refused as what cannot be searched."""
+    problem(client.get("/Users", filter=f'{ENTERPRISE}:manager.$ref eq "x" and'), 400, "invalidFilter")
+    boss = client.person("boss")
+    ada = client.person("ada", **{ENTERPRISE: {"manager": {"value": boss, "$ref": f"../Users/{boss}"}}})
+    assert client.found("Users", f'{ENTERPRISE}:manager.$ref eq "../Users/{boss}"') == [ada]
+    gone = {"op": "remove", "path": f"{ENTERPRISE}:manager.$ref"}
+    assert client.patch("Users", ada, gone).get_json()[ENTERPRISE]["manager"] == {"value": boss}
+
+
+def test_null_and_empty_are_the_same_as_absent(client):
+    """RFC 7643 section 2.5."""
+    nothing = {"displayName": None, "nickName": "", "emails": [], "name": {}, "title": "T"}
+    ada = client.make("Users", userName="ada", **nothing, **{ENTERPRISE: {"department": None}})
+    assert set(ada) == {"schemas", "id", "userName", "title", "active", "meta"}
+    assert ada["schemas"] == [USER]
+    after = client.put("Users", ada["id"], userName="ada", title=None).get_json()
+    assert "title" not in after
+
+
+def test_schemas_must_hold_the_core_urn_and_list_an_extension_only_with_data(client):
+    """RFC 7643 sections 3 and 3.3."""
+    for schemas in ([], [ENTERPRISE], [GROUP], None, USER):
+        problem(client.send("POST", "/Users", {"schemas": schemas, "userName": "x"}), 400, "invalidSyntax", "schemas")
+    body = {"schemas": [USER], "userName": "ada", ENTERPRISE: {"department": "D"}}  # data without its URN in schemas
+    made = client.send("POST", "/Users", body).get_json()
+    assert made["schemas"] == [USER, ENTERPRISE]
+    bare = client.send("POST", "/Users", {"schemas": [ENTERPRISE, USER], "userName": "bob"}).get_json()
+    assert bare["schemas"] == [USER]
+    for nothing in ({}, None):
+        after = client.put("Users", made["id"], userName="ada", **{ENTERPRISE: nothing}).get_json()
+        assert (after["schemas"], ENTERPRISE in after) == ([USER], False)
+
+
+def test_booleans_are_taken_as_texts_and_given_as_booleans(client):
+    """RFC 7643 section 2.3.2; Entra sends texts."""
+    for number, (sent, kept) in enumerate(
+        [(True, True), (False, False), ("True", True), ("False", False), ("true", True), ("false", False)]
+    ):
+        assert client.make("Users", userName=f"u{number}", active=sent)["active"] is kept
+
+
+def test_moments_are_compared_as_moments_and_written_in_utc(client):
+    """RFC 7643 section 2.3.5."""
+    bot = client.make("Agents", agentUserName="bot", **{GOVERNANCE: {"validUntil": "2027-06-01T02:00:00+02:00"}})
+    assert bot[GOVERNANCE]["validUntil"] == "2027-06-01T00:00:00.000Z"
+    assert bot["meta"]["created"].endswith("Z")
+    until = f"{GOVERNANCE}:validUntil"
+    assert client.found("Agents", f'{until} eq "2027-05-31T19:00:00-05:00"') == [bot["id"]]
+    assert client.found("Agents", f'{until} lt "2027-06-01T00:30:00+00:00"') == [bot["id"]]
+    assert client.found("Agents", f'{until} gt "2027-06-01T01:30:00+02:00"') == [bot["id"]]
+
+
+def test_binary_is_taken_in_every_alphabet_and_given_as_padded_base64(client):
+    """RFC 7643 section 2.3.6."""
+    for number, sent in enumerate(("+/+/AA==", "-_-_AA", "+/+/\r\nAA==")):
+        made = client.make("Users", userName=f"u{number}", x509Certificates=[{"value": sent}])
+        assert made["x509Certificates"] == [{"value": "+/+/AA=="}]
+
+
+def test_canonical_values_are_suggestions_and_compare_without_case(client):
+    """RFC 7643 section 7."""
+    ada = client.person("ada", emails=[{"type": "Work", "value": "a@x"}, {"type": "club", "value": "b@x"}])
+    assert client.found("Users", 'emails[type eq "work" and value eq "a@x"]') == [ada]
+    assert client.found("Users", 'emails[type eq "CLUB"]') == [ada]
+
+
+def test_a_list_holds_a_type_and_value_once_and_one_primary(client):
+    """RFC 7643 section 2.4."""
+    twice = [{"type": "work", "value": "a@x"}, {"type": "work", "value": "A@X"}, {"type": "home", "value": "a@x"}]
+    assert len(client.make("Users", userName="ada", emails=twice)["emails"]) == 2
+    primaries = [{"value": "a@x", "primary": True}, {"value": "b@x", "primary": True}]
+    problem(client.post("Users", userName="bob", emails=primaries), 400, "invalidValue", "primary")
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_id_is_the_servers_alone_and_never_comes_again(client):
+    """RFC 7643 section 3.1, RFC 7644 section 3.3."""
+    first = client.make("Users", userName="ada", id="mine", meta={"version": "x"}, groups=[{"value": "g"}])
+    assert (first["id"] != "mine", first["meta"]["version"], "groups" in first) == (True, 'W/"1"', False)
+    client.send("DELETE", f"/Users/{first['id']}")
+    assert client.person("ada") != first["id"]
+    problem(client.get(f"/Users/{first['id'].upper()}"), 404)
+
+
+def test_meta_agrees_with_the_headers(client, clock):
+    """RFC 7643 section 3.1, RFC 7644 section 3.14."""
+    answer = client.post("Users", userName="ada")
+    meta, id = answer.get_json()["meta"], answer.get_json()["id"]
+    assert meta["location"] == answer.headers["Location"] == f"{URL}/Users/{id}"
+    assert meta["version"] == answer.headers["ETag"]
+    assert (meta["resourceType"], meta["created"]) == ("User", meta["lastModified"])
+    clock.move(hours=1)
+    client.patch("Users", id, {"op": "add", "path": "title", "value": "T"})
+    after = client.get(f"/Users/{id}").get_json()["meta"]
+    assert (after["created"], after["lastModified"]) == (meta["created"], "2027-03-01T13:00:00.000Z")
+    clock.move(hours=1)
+    client.patch("Users", id, {"op": "add", "path": "title", "value": "T"})
+    assert client.get(f"/Users/{id}").get_json()["meta"] == after
+
+
+def test_what_is_deleted_is_gone_for_every_method_and_frees_its_names(client):
+    """RFC 7644 section 3.6."""
+    ada = client.person("ada", externalId="1")
+    answer = client.send("DELETE", f"/Users/{ada}")
+    assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (204, b"", False)
+    problem(client.get(f"/Users/{ada}"), 404)
+    problem(client.put("Users", ada, userName="ada"), 404)
+    problem(client.patch("Users", ada, {"op": "add", "path": "title", "value": "x"}), 404)
+    problem(client.send("DELETE", f"/Users/{ada}"), 404)
+    assert client.found("Users", 'userName eq "ada"') == client.found("Users", 'externalId eq "1"') == []
+    assert client.person("ada", externalId="1") != ada
+
+
+def test_a_password_is_never_kept_shown_searched_or_sorted_by(client):
+    """RFC 7643 sections 7 and 9.2."""
+    answer = client.post("Users", userName="ada", password="s3cret-word")
+    ada = answer.get_json()["id"]
+    client.patch("Users", ada, {"op": "replace", "path": "password", "value": "s3cret-word"})
+    for shown in (answer, client.get(f"/Users/{ada}"), client.get("/Users", attributes="password,userName")):
+        assert "s3cret" not in shown.get_data(as_text=True)
+    for test in ('password eq "s3cret-word"', "password pr", 'not (password eq "x")'):
+        problem(client.get("/Users", filter=test), 400, "invalidFilter")
+    problem(client.get("/Users", sortBy="password"), 400, "invalidValue")
+
+
+def test_a_resource_of_one_type_is_not_found_as_another(client):
+    """An id is known under its own endpoint only."""
+    ada, bot, ops = client.person("ada"), client.agent("bot"), client.group("ops")
+    for endpoint, id in (("Agents", ada), ("Groups", bot), ("Users", ops), ("AgenticApplications", ada)):
+        problem(client.get(f"/{endpoint}/{id}"), 404)
+        problem(client.send("DELETE", f"/{endpoint}/{id}"), 404)
+
+
+# -- queries ---------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_found_is_an_empty_list(client):
+    """RFC 7644 section 3.4.2."""
+    for path in ("/Users", "/Agents", "/Groups", "/AgenticApplications", "/"):
+        answer = client.get(path, filter='id eq "none"')
+        assert (answer.status_code, answer.get_json()["totalResults"], answer.get_json()["Resources"]) == (200, 0, [])
+
+
+def test_chosen_attributes_apply_to_what_changes_answer_too(client):
+    """RFC 7644 sections 3.5.2 and 3.9."""
+    made = client.send("POST", "/Users?attributes=userName", {"schemas": [USER], "userName": "ada", "title": "T"})
+    assert (made.status_code, set(made.get_json())) == (201, {"schemas", "id", "userName"})
+    id = made.get_json()["id"]
+    put = client.send("PUT", f"/Users/{id}?excludedAttributes=meta,active", {"schemas": [USER], "userName": "ada"})
+    assert set(put.get_json()) == {"schemas", "id", "userName"}
+    group = client.group("ops", id)
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
+    body["Operations"] = [{"op": "replace", "path": "displayName", "value": "N"}]
+    answer = client.send("PATCH", f"/Groups/{group}?attributes=displayName", body)
+    assert (answer.status_code, answer.get_json()["displayName"]) == (200, "N")
+    assert set(answer.get_json()) == {"schemas", "id", "displayName"}
+
+
+def test_extension_attributes_are_chosen_by_urn_and_ids_never_left_out(client):
+    """RFC 7643 section 7, RFC 7644 section 3.10."""
+    client.person("ada", **{ENTERPRISE: {"department": "D", "costCenter": "C"}})
+
+    def shown(**query):
+        return client.get("/Users", **query).get_json()["Resources"][0]
+
+    assert shown(attributes=f"{ENTERPRISE}:department")[ENTERPRISE] == {"department": "D"}
+    assert shown(attributes=ENTERPRISE)[ENTERPRISE] == {"department": "D", "costCenter": "C"}
+    assert ENTERPRISE not in shown(excludedAttributes=ENTERPRISE)
+    assert {"id", "schemas"} <= set(shown(excludedAttributes="id,schemas,userName"))
+
+
+def test_parts_of_members_are_chosen_and_left_out(client):
+    """RFC 7644 section 3.9; of scim2-server's storage contract: a store that leaves out too much would show here."""
+    ada = client.person("ada", displayName="Ada")
+    group = client.group("ops", ada)
+    whole = client.get(f"/Groups/{group}").get_json()
+    for query, expected in (
+        ({"excludedAttributes": "members"}, None),
+        (
+            {"excludedAttributes": "members.display"},
+            {name: whole["members"][0][name] for name in ("value", "$ref", "type")},
+        ),
+        ({"attributes": "displayName"}, None),
+        ({"attributes": "members.value"}, {"value": ada}),
+        ({"attributes": "members.$ref"}, {"$ref": f"{URL}/Users/{ada}"}),
+    ):
+        for shown in (client.get(f"/Groups/{group}", **query), client.get("/Groups", **query)):
+            document = shown.get_json()
+            document = document.get("Resources", [document])[0]
+            assert document.get("members", [None])[0] == expected, query
+
+
+def test_a_search_by_post_is_the_search_by_get(client):
+    """RFC 7644 section 3.4.3."""
+    for name in ("c", "a", "b"):
+        client.person(name, title="T")
+    client.agent("bot")
+    asked = {"filter": "title pr", "sortBy": "userName", "sortOrder": "descending", "count": 2, "startIndex": 2}
+    answer = client.search("/Users", **asked, attributes=["userName"])
+    assert answer.status_code == 200
+    assert answer.get_json() == client.get("/Users", **asked, attributes="userName").get_json()
+    assert [one["userName"] for one in answer.get_json()["Resources"]] == ["b", "a"]
+    everything = client.search("").get_json()
+    assert everything["totalResults"] == client.get("/").get_json()["totalResults"] == 4
+    only = client.search("", filter='meta.resourceType eq "Agent" or userName eq "a"').get_json()["Resources"]
+    assert sorted(one["meta"]["resourceType"] for one in only) == ["Agent", "User"]
+    problem(client.send("POST", "/Users/.search", {"filter": "title pr"}), 400, "invalidSyntax", "schemas")
+    problem(client.search("/Robots"), 404)
+    problem(client.search("/Users", attributes=["id"], excludedAttributes=["title"]), 400, "invalidValue")
+
+
+def test_the_root_lists_only_types_that_the_client_may_read(client, new_client):
+    """RFC 7644 section 3.4.2.1."""
+    client.person("ada")
+    client.agent("bot")
+    some = new_client("some", {"scim:agents"}).get("/").get_json()
+    assert [one["meta"]["resourceType"] for one in some["Resources"]] == ["Agent"]
+    assert some["totalResults"] == 1
+
+
+def test_two_conditions_may_hold_for_two_elements_unless_brackets_join_them(client):
+    """RFC 7644 section 3.4.2.2, value paths."""
+    emails = [{"type": "work", "value": "a@work"}, {"type": "home", "value": "a@home"}]
+    ada = client.person("ada", emails=emails)
+    assert client.found("Users", 'emails.type eq "work" and emails.value co "@home"') == [ada]
+    assert client.found("Users", 'emails[type eq "work" and value co "@home"]') == []
+    problem(client.get("/Users", filter='emails[type[value eq "x"]]'), 400, "invalidFilter")
+
+
+@pytest.mark.parametrize(("name", "eq", "other"), [("userName", True, "BOB"), ("externalId", False, "X-A")])
+def test_case_counts_where_the_schema_says_so(client, name, eq, other):
+    """RFC 7643 section 2.2, caseExact."""
+    bob = client.person("bob", externalId="x-a")
+    assert client.found("Users", f'{name} eq "{other}"') == ([bob] if eq else [])
+    assert client.found("Users", f'{name} eq "{other.lower()}"') == [bob]
+
+
+def test_a_percent_sign_or_underscore_in_a_filter_is_itself(client):
+    """No wildcard of the database shows through."""
+    ada = client.person("ada", displayName="100% a_b")
+    client.person("bob", displayName="100 of axb")
+    for text in ("0%", "a_b", "% a"):
+        assert client.found("Users", f'displayName co "{text}"') == [ada]
