@@ -118,6 +118,13 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
     return None
 
 
+def kind_of(unit: Unit, id: str) -> str | None:
+    """Whether that is a client or an agent, active or not; None for neither."""
+    if clients.by_id(unit.tx, id):
+        return "client"
+    return "agent" if resources.by_id(unit.tx, "agent", id) else None
+
+
 def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
     """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
     agent = resources.by_id(unit.tx, "agent", id)
