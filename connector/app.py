@@ -1,5 +1,6 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
+import time
 from collections.abc import Callable
 
 from flask import Flask, Response, request
@@ -7,12 +8,15 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from connector.core import ids, native
 from connector.core.errors import ConnectorError
+from connector.core.http import HttpClient
 from connector.core.jose import Signer
 from connector.core.logs import logger
 from connector.domain.tokens import Tokens
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import client_auth
 from connector.edges.oauth import errors as oauth_errors
+from connector.edges.oauth.attempts import Attempts
+from connector.edges.oauth.federation import Federation
 from connector.edges.ops import blueprint as ops
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
@@ -32,7 +36,16 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.url_map.strict_slashes = False
     app.register_blueprint(scim.blueprint(domain, base_url=settings.url, authenticate=tokens.caller))
-    app.register_blueprint(oauth.blueprint(domain, base_url=settings.url, tokens=tokens, signer=signer))
+    app.register_blueprint(
+        oauth.blueprint(
+            domain,
+            base_url=settings.url,
+            tokens=tokens,
+            signer=signer,
+            federation=Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3)),
+            attempts=Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds),
+        )
+    )
     app.register_blueprint(
         saml.blueprint(
             domain,

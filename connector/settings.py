@@ -46,6 +46,13 @@ class Settings(BaseModel):
     lease_seconds: float = Field(60.0, ge=1, le=3600, description="After how long another worker takes over a push.")
     poll_seconds: float = Field(0.25, gt=0, le=60, description="How often the worker looks for work.")
 
+    auth_failures: int = Field(
+        20, ge=0, description="Failed authentications of a client from an address before it must wait; 0: no limit."
+    )
+    auth_failure_seconds: float = Field(
+        300.0, gt=0, le=86400, description="How long they are counted, and it must wait."
+    )
+
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str) -> str:

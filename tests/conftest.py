@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from connector.app import create_app
-from connector.domain import clients
+from connector.domain import client_access, clients
 from connector.domain.unit import SYSTEM
 from connector.parts import Parts, assemble
 from connector.settings import Settings
@@ -92,8 +92,8 @@ def new_client(app: Flask, parts: Parts) -> Callable[..., EdgeClient]:
 
     def make(name: str, scopes: frozenset[str] | set[str] = frozenset({"scim"}), **options: str) -> EdgeClient:
         with parts.domain.change(SYSTEM) as unit:
-            clients.create(unit, name, frozenset(scopes), **options)
-            bearer = clients.issue_bearer(unit, name).secret
+            clients.create(unit, name, frozenset(scopes), static_bearer=True, **options)
+            bearer = client_access.issue_bearer(unit, name).secret
         return EdgeClient(app.test_client(), bearer)
 
     return make

@@ -12,7 +12,7 @@ _COMMANDS = {
     "worker": ("service", "worker", "Push to targets and seal the audit log, as a process of its own."),
     "db": ("service", "db", "The database."),
     "keys": ("service", "keys", "Our own signing keys."),
-    "client": ("records", "client", "Inbound clients: IdPs and HR/IT workflows."),
+    "client": ("clients", "client", "Inbound clients: IdPs and HR/IT workflows."),
     "agent": ("records", "agent", "Agents and their credentials."),
     "app": ("records", "app", "Agent-facing applications: SAML service providers."),
     "audit": ("records", "audit_log", "The audit log."),

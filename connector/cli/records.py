@@ -1,4 +1,4 @@
-"""Commands about what we keep: clients, agents, applications, the audit log."""
+"""Commands about what we keep: agents, applications, the audit log."""
 
 from pathlib import Path
 
@@ -7,99 +7,12 @@ import orjson
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid, NotFound
-from connector.domain import apps, audit, clients, credentials, resources
+from connector.domain import apps, audit, credentials, resources
 from connector.domain.unit import Unit
 from connector.storage.outbox import of_resource
 from connector.storage.resources import Record, by_id, by_name
 
 _SHOWN_ONCE = "The secret is shown only now."
-
-
-@click.group()
-def client() -> None:
-    """Inbound clients: IdPs and HR/IT workflows."""
-
-
-@client.command("create")
-@click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    required=True,
-    help="What it may do; give it more than once. "
-    + "; ".join(f"{name}: {text}" for name, text in clients.SCOPES.items())
-    + ".",
-)
-@click.option("--profile", type=click.Choice(clients.PROFILES), default="default", help="Tolerances, see docs/scim.md.")
-@click.option("--dialect", type=click.Choice(clients.DIALECTS), default="wzdk", help="Which words for agents it uses.")
-@click.option("--own-only", is_flag=True, help="It sees and changes only what it has created.")
-@click.option("--if-match", is_flag=True, help="It must name the version that it changes.")
-@click.option(
-    "--rate", type=click.IntRange(min=0), default=0, help="Requests per second to each web process; 0: no limit."
-)
-@json_option
-@guarded
-def create_client(
-    name: str,
-    scopes: tuple[str, ...],
-    profile: str,
-    dialect: str,
-    own_only: bool,
-    if_match: bool,
-    rate: int,
-    as_json: bool,
-) -> None:
-    """Make an inbound client; prints its id and its secret, once.
-
-    Example: connector client create hr-workflow --scope scim:agents
-    """
-    with parts().domain.change(operator()) as unit:
-        made = clients.create(
-            unit,
-            name,
-            frozenset(scopes),
-            profile=profile,
-            dialect=dialect,
-            own_only=own_only,
-            if_match=if_match,
-            rate=rate,
-        )
-        issued = credentials.issue(unit, "client", made.id, "client_secret")
-    found = {"client_id": made.id, "client_secret": issued.secret}
-    show(found, as_json, [f"client id      {made.id}", f"client secret  {issued.secret}", _SHOWN_ONCE])
-
-
-@client.command("token")
-@click.argument("name")
-@json_option
-@guarded
-def create_bearer(name: str, as_json: bool) -> None:
-    """Make a static bearer token for an IdP that knows nothing else; prints it once.
-
-    Example: connector client token okta
-    """
-    with parts().domain.change(operator()) as unit:
-        issued = clients.issue_bearer(unit, name)
-    show({"token": issued.secret}, as_json, [issued.secret, _SHOWN_ONCE])
-
-
-@client.command("list")
-@json_option
-@guarded
-def list_clients(as_json: bool) -> None:
-    """Show the inbound clients.
-
-    Example: connector client list
-    """
-    with parts().domain.view(operator()) as unit:
-        found = clients.listing(unit)
-    rows = [[one.id, one.name, one.profile, one.dialect, " ".join(sorted(one.scopes))] for one in found]
-    show(
-        [{**vars(one), "scopes": sorted(one.scopes)} for one in found],
-        as_json,
-        table(["id", "name", "profile", "dialect", "scopes"], rows),
-    )
 
 
 @click.group()

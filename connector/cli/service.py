@@ -12,7 +12,7 @@ from connector import __version__
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
 from connector.core.keys import PURPOSES
-from connector.domain import clients, credentials
+from connector.domain import client_access, clients
 from connector.parts import Parts
 from connector.settings import PREFIX, load
 
@@ -65,7 +65,7 @@ def _first_client(assembled: Parts) -> None:
         if clients.listing(unit):
             return
         made = clients.create(unit, "administrator", frozenset({"scim", "introspect"}))
-        issued = credentials.issue(unit, "client", made.id, "client_secret")
+        issued = client_access.issue_secret(unit, "administrator")
     click.echo("First start: made the client `administrator`. Its secret is shown only now:")
     click.echo(f"  client id      {made.id}\n  client secret  {issued.secret}")
 

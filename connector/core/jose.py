@@ -16,6 +16,7 @@ ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
 _TOKEN_ALGORITHM = "ES256"
 _MAX_TOKEN = 16 * 1024
 _MIN_RSA_BITS = 2048
+_MAX_KEYS = 100
 
 
 class Signer:
@@ -75,6 +76,39 @@ def verify(token: str, keys: Iterable[jwk.Key], *, algorithms: Iterable[str]) ->
         if isinstance(claims, dict):
             return claims
     raise Unauthenticated("the token's signature does not verify")
+
+
+def key_set(document: Any) -> dict[str, jwk.Key]:
+    """The usable signing keys of a JWK Set (RFC 7517 section 5), by `kid` or thumbprint; others are passed over.
+
+    ValueError where it is no JWK Set or holds no key that we can use.
+    """
+    listed = document.get("keys") if isinstance(document, dict) else None
+    found: dict[str, jwk.Key] = {}
+    for one in (listed if isinstance(listed, list) else [])[:_MAX_KEYS]:
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig":
+            continue
+        try:
+            key = import_public(one, field="key")
+        except Invalid:
+            continue
+        found[str(one.get("kid") or key.thumbprint())] = key
+    if not found:
+        raise ValueError("it must be an object whose `keys` holds an EC, RSA or OKP key for signatures")
+    return found
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """What the token says of itself, to choose a key by. Unauthenticated where it is not a compact JWS of an object."""
+    unverified_header(token)
+    payload = token.split(".")[1]
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        if not isinstance(claims, dict):
+            raise ValueError
+    except ValueError as problem:
+        raise Unauthenticated("the token is not a signed JWT") from problem
+    return claims
 
 
 def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:

@@ -2,10 +2,10 @@
 
 from connector.core.errors import Conflict, Invalid, NotFound
 from connector.domain import credentials
-from connector.domain.credentials import Issued
 from connector.domain.events import Action
 from connector.domain.unit import Caller, Unit
-from connector.storage import clients, resources
+from connector.storage import clients, counters, resources
+from connector.storage import credentials as store
 from connector.storage.clients import Client
 
 SCOPES = {
@@ -32,6 +32,7 @@ def create(
     own_only: bool = False,
     if_match: bool = False,
     rate: int = 0,
+    static_bearer: bool = False,
 ) -> Client:
     """A new client without credentials; the options as `Caller` has them.
 
@@ -52,7 +53,19 @@ def create(
         raise Conflict(f"there is a client named {name!r} already", field="name")
     if rate < 0:
         raise Invalid(f"rate must be a number of requests per second, 0 for no limit, not {rate}", field="rate")
-    made = Client(unit.tx.new_id("cli"), name, scopes, profile, dialect, True, unit.tx.now, own_only, if_match, rate)
+    made = Client(
+        unit.tx.new_id("cli"),
+        name,
+        scopes,
+        profile,
+        dialect,
+        True,
+        unit.tx.now,
+        own_only,
+        if_match,
+        rate,
+        static_bearer,
+    )
     clients.insert(unit.tx, made)
     unit.record(
         Action.CLIENT_CREATED, "client", made.id, name=name, scopes=sorted(scopes), profile=profile, dialect=dialect
@@ -60,12 +73,34 @@ def create(
     return made
 
 
-def issue_bearer(unit: Unit, name: str) -> Issued:
-    """A static bearer for an IdP that knows nothing else."""
+def named(unit: Unit, name: str) -> Client:
+    """The client with that name; NotFound where there is none."""
     found = clients.by_name(unit.tx, name)
     if found is None:
         raise NotFound(f"there is no client named {name!r}", field="name")
-    return credentials.issue(unit, "client", found.id, "bearer")
+    return found
+
+
+def switch(unit: Unit, name: str, *, active: bool) -> None:
+    """Let the client in or keep it out, at once in every process. Tokens from before it was disabled stay dead."""
+    found = named(unit, name)
+    if found.active == active:
+        return
+    clients.set_active(unit.tx, found.id, active)
+    if not active:
+        store.set_cutoff(unit.tx, found.id)
+    counters.advance(unit.tx, counters.CLIENTS)
+    unit.record(Action.CLIENT_ENABLED if active else Action.CLIENT_DISABLED, "client", found.id, name=name)
+
+
+def remove(unit: Unit, name: str) -> None:
+    """Forget the client; what it has created stays. Its credentials and tokens are dead at once."""
+    found = named(unit, name)
+    credentials.revoke_all(unit, "client", found.id)
+    clients.remove(unit.tx, found.id)
+    store.set_cutoff(unit.tx, found.id)
+    counters.advance(unit.tx, counters.CLIENTS)
+    unit.record(Action.CLIENT_REMOVED, "client", found.id, name=name)
 
 
 def listing(unit: Unit) -> list[Client]:
@@ -81,6 +116,13 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
     if agent is not None and agent.active:
         return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
     return None
+
+
+def kind_of(unit: Unit, id: str) -> str | None:
+    """Whether that is a client or an agent, active or not; None for neither."""
+    if clients.by_id(unit.tx, id):
+        return "client"
+    return "agent" if resources.by_id(unit.tx, "agent", id) else None
 
 
 def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:

@@ -20,9 +20,25 @@ class Client:
     own_only: bool = False
     if_match: bool = False
     rate: int = 0
+    static_bearer: bool = False
+
+
+@dataclass(frozen=True)
+class Trust:
+    """An issuer elsewhere whose assertions about one subject stand for the client."""
+
+    id: str
+    client_id: str
+    issuer: str
+    subject: str
+    audience: str
+    jwks_url: str | None
+    jwks: str | None
+    created: str
 
 
 _COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]
+_TRUST = [t.trust.c[name] for name in Trust.__dataclass_fields__]
 
 
 def by_id(tx: Transaction, id: str) -> Client | None:
@@ -41,6 +57,36 @@ def everyone(tx: Transaction) -> list[Client]:
 
 def insert(tx: Transaction, client: Client) -> None:
     tx.execute(sa.insert(t.client).values(**{**vars(client), "scopes": " ".join(sorted(client.scopes))}))
+
+
+def set_active(tx: Transaction, id: str, active: bool) -> None:
+    tx.execute(sa.update(t.client).where(t.client.c.id == id).values(active=active))
+
+
+def remove(tx: Transaction, id: str) -> None:
+    """The client and whom it trusts."""
+    tx.execute(sa.delete(t.trust).where(t.trust.c.client_id == id))
+    tx.execute(sa.delete(t.client).where(t.client.c.id == id))
+
+
+def insert_trust(tx: Transaction, trust: Trust) -> None:
+    tx.execute(sa.insert(t.trust).values(**vars(trust)))
+
+
+def trust_of(tx: Transaction, issuer: str, subject: str) -> Trust | None:
+    row = tx.execute(sa.select(*_TRUST).where(t.trust.c.issuer == issuer, t.trust.c.subject == subject)).first()
+    return Trust(**row._asdict()) if row else None
+
+
+def trusts(tx: Transaction, client_id: str) -> list[Trust]:
+    rows = tx.execute(sa.select(*_TRUST).where(t.trust.c.client_id == client_id).order_by(t.trust.c.created))
+    return [Trust(**row._asdict()) for row in rows]
+
+
+def remove_trust(tx: Transaction, client_id: str, id: str) -> bool:
+    """Whether there was one."""
+    done = tx.execute(sa.delete(t.trust).where(t.trust.c.id == id, t.trust.c.client_id == client_id))
+    return bool(done.rowcount)
 
 
 def _client(row: sa.Row[tuple[object, ...]]) -> Client:

@@ -73,6 +73,21 @@ def revoke(tx: Transaction, holder_id: str, *, origin: str | None = None) -> lis
     return list(tx.execute(sa.update(t.credential).where(*chosen).values(revoked=tx.now).returning(_c.id)).scalars())
 
 
+def revoke_one(tx: Transaction, holder_id: str, id: str) -> bool:
+    """Revoke one live credential of the holder; whether there was one."""
+    chosen = (_c.holder_id == holder_id, _c.id == id, _c.revoked.is_(None))
+    return (
+        tx.execute(sa.update(t.credential).where(*chosen).values(revoked=tx.now).returning(_c.id)).first() is not None
+    )
+
+
+def end_by(tx: Transaction, holder_id: str, kind: str, moment: str) -> list[str]:
+    """Let the holder's live credentials of that kind end then, unless they end before; their ids."""
+    later = sa.or_(_c.not_after.is_(None), _c.not_after > moment)
+    chosen = (_c.holder_id == holder_id, _c.kind == kind, _c.revoked.is_(None), later)
+    return list(tx.execute(sa.update(t.credential).where(*chosen).values(not_after=moment).returning(_c.id)).scalars())
+
+
 def set_cutoff(tx: Transaction, subject_id: str) -> None:
     """Tokens of this subject that were issued until now are dead."""
     insert = sqlite.insert(t.cutoff) if tx.sqlite else postgresql.insert(t.cutoff)

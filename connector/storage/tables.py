@@ -160,8 +160,24 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     sa.Column("own_only", sa.Boolean, nullable=False),  # sees and touches only what it has created
     sa.Column("if_match", sa.Boolean, nullable=False),  # must send If-Match with each change
     sa.Column("rate", sa.Integer, nullable=False),  # requests per second; 0 means: as many as it likes
+    sa.Column("static_bearer", sa.Boolean, nullable=False),  # may have a bearer that is no access token
     sa.Column("active", sa.Boolean, nullable=False),
     _moment("created"),
+)
+
+trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client (RFC 7523): workload identity federation
+    "trust",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("client_id", Text, nullable=False),
+    sa.Column("issuer", Text, nullable=False),
+    sa.Column("subject", Text, nullable=False),
+    sa.Column("audience", Text, nullable=False),
+    sa.Column("jwks_url", Text, nullable=True),  # where its keys are fetched from, or
+    sa.Column("jwks", Text, nullable=True),  # the keys themselves, as a JWK Set
+    _moment("created"),
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.Index("ix_trust_client_id", "client_id"),
 )
 
 credential = sa.Table(

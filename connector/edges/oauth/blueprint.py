@@ -5,34 +5,52 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from connector.core.errors import ConnectorError
+from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.jose import ASSERTION_ALGORITHMS, Signer
+from connector.domain import clients
 from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.domain.events import Action
 from connector.domain.tokens import Tokens
-from connector.domain.unit import SYSTEM, Caller, Domain, Unit
+from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.oauth import client_auth
+from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.client_auth import METHODS, Audiences, Presented
-from connector.edges.oauth.errors import OAuthError
+from connector.edges.oauth.errors import OAuthError, Refused
+from connector.edges.oauth.federation import Federation
 
 PREFIX = "/oauth"
 
 
-def blueprint(domain: Domain, *, base_url: str, tokens: Tokens, signer: Signer) -> Blueprint:
+def blueprint(
+    domain: Domain, *, base_url: str, tokens: Tokens, signer: Signer, federation: Federation, attempts: Attempts
+) -> Blueprint:
     """The edge below /oauth, and the RFC 8414 metadata."""
     edge = Blueprint("oauth", __name__)
     audiences = Audiences(base_url, f"{base_url}{PREFIX}/token")
     metadata = orjson.dumps(_metadata(base_url))
     key_set = orjson.dumps(signer.public_set())
 
-    def authenticated(unit: Unit) -> Caller:
+    def authenticated() -> Caller:
         _single(request.form)
-        return client_auth.authenticate(unit, Presented(request.form, request.headers.get("Authorization")), audiences)
+        address = request.remote_addr or ""
+        presented = Presented(request.form, request.headers.get("Authorization"))
+        who = client_auth.claimed_id(presented)
+        attempts.check(who, address)
+        try:
+            claimed = federation.claimed(request.form.get("client_assertion", ""))
+            with domain.change(SYSTEM) as unit:
+                caller = client_auth.authenticate(unit, presented, audiences, claimed)
+        except Unauthenticated as refusal:
+            attempts.failed(who, address)
+            if isinstance(refusal, Refused):
+                _remember(domain, refusal, address)
+            raise
+        attempts.succeeded(who, address)
+        return caller
 
     @edge.post(f"{PREFIX}/token")
     def token() -> Response:
-        with domain.change(SYSTEM) as unit:
-            caller = authenticated(unit)
+        caller = authenticated()
         with domain.change(caller) as unit:
             try:
                 if request.form.get("grant_type") != "client_credentials":
@@ -51,8 +69,7 @@ def blueprint(domain: Domain, *, base_url: str, tokens: Tokens, signer: Signer) 
     @edge.post(f"{PREFIX}/introspect")
     def introspect() -> Response:
         """Live clients with the scope `introspect` may ask about any token; others about their own (RFC 7662)."""
-        with domain.change(SYSTEM) as unit:
-            caller = authenticated(unit)
+        caller = authenticated()
         told = tokens.introspect(request.form.get("token", ""))
         if "introspect" not in caller.scopes and told.get("sub") != caller.id:
             told = {"active": False}
@@ -60,8 +77,7 @@ def blueprint(domain: Domain, *, base_url: str, tokens: Tokens, signer: Signer) 
 
     @edge.post(f"{PREFIX}/revoke")
     def revoke() -> Response:
-        with domain.change(SYSTEM) as unit:
-            caller = authenticated(unit)
+        caller = authenticated()
         with domain.change(caller) as unit:
             tokens.revoke(unit, request.form.get("token", ""))
         return Response(status=200, headers={"Cache-Control": "no-store"})
@@ -75,6 +91,16 @@ def blueprint(domain: Domain, *, base_url: str, tokens: Tokens, signer: Signer) 
         return Response(metadata, content_type="application/json", headers={"Cache-Control": "max-age=300"})
 
     return edge
+
+
+def _remember(domain: Domain, refusal: Refused, address: str) -> None:
+    """An event of the failure, for clients and agents that there are: a stranger's guesses shall not fill the audit log."""
+    if refusal.holder is None:
+        return
+    with domain.change(SYSTEM) as unit:
+        kind = clients.kind_of(unit, refusal.holder)
+        if kind is not None:
+            unit.record(Action.CLIENT_REFUSED, kind, refusal.holder, why=refusal.why, address=address)
 
 
 def _single(form: Any) -> None:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
-import orjson
 from joserfc import jwk
 from joserfc.errors import JoseError
 
@@ -20,10 +19,11 @@ from connector.core.clock import to_text
 from connector.core.errors import Unauthenticated
 from connector.domain import clients, credentials
 from connector.domain.unit import Caller, Unit
+from connector.edges.oauth.errors import Refused
+from connector.edges.oauth.federation import Claimed
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_REFUSED = "client authentication failed"
-_MAX_LIFE = timedelta(minutes=60)
+_MAX_LIFE = timedelta(minutes=70)  # Entra's assertions live an hour and a little
 _SKEW = timedelta(seconds=60)
 
 
@@ -54,21 +54,44 @@ def decode_basic(header: str | None) -> tuple[str, str] | None:
     try:
         id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (ValueError, binascii.Error) as problem:
-        raise Unauthenticated(_REFUSED) from problem
+        raise Refused("the Basic header cannot be read") from problem
     if not colon:
-        raise Unauthenticated(_REFUSED)
+        raise Refused("the Basic header holds no colon")
     return unquote_plus(id), unquote_plus(secret)
 
 
-def authenticate(unit: Unit, presented: Presented, audiences: Audiences) -> Caller:
-    """The client or agent that proved itself by exactly one method. Unauthenticated, in one wording, for anything else."""
+def claimed_id(presented: Presented) -> str:
+    """Who the request says it is, unverified and cut short: to count failures by."""
+    try:
+        pair = decode_basic(presented.authorization)
+        if pair is not None:
+            return pair[0][:100]
+        if "client_assertion" in presented.form:
+            claims = jose.unverified_claims(presented.form["client_assertion"])
+            return f"{claims.get('iss')} {claims.get('sub')}"[:200]
+    except Unauthenticated:
+        return ""
+    return presented.form.get("client_id", "")[:100]
+
+
+def authenticate(unit: Unit, presented: Presented, audiences: Audiences, claimed: Claimed | None = None) -> Caller:
+    """The client or agent that proved itself by exactly one method. Refused, in one wording, for anything else.
+
+    `claimed` is the trust that the assertion names, where there is one (Federation.claimed).
+    """
     used = [method for method, (is_used, _) in METHODS.items() if is_used(presented)]
     if len(used) != 1:
         raise Unauthenticated("authenticate by exactly one of " + ", ".join(METHODS))
-    id = METHODS[used[0]][1](unit, presented, audiences)
+    try:
+        method = METHODS[used[0]][1]
+        id = _by_trust(unit, presented, claimed) if claimed else method(unit, presented, audiences)
+    except Refused:
+        raise
+    except Unauthenticated as problem:  # such as a signature that does not verify
+        raise Refused(problem.detail, holder=claimed.trust.client_id if claimed else None) from problem
     caller = clients.caller_of(unit, id)
     if caller is None:
-        raise Unauthenticated(_REFUSED)
+        raise Refused("it is not known or not active", holder=id)
     return caller
 
 
@@ -84,61 +107,70 @@ def _by_post(unit: Unit, presented: Presented, _audiences: Audiences) -> str:
 
 def _check_secret(unit: Unit, id: str, secret: str) -> str:
     if not credentials.secret_matches(unit, id, secret):
-        raise Unauthenticated(_REFUSED)
+        raise Refused("the secret is not one of its live ones", holder=id)
     return id
 
 
 def _by_assertion(unit: Unit, presented: Presented, audiences: Audiences) -> str:
     """private_key_jwt: the keys are those that we hold for the claimed issuer, never those in the token's header."""
+    token = _assertion(presented)
+    holder = str(jose.unverified_claims(token).get("iss"))
+    try:
+        keys = [jwk.import_key(key) for key in credentials.public_keys(unit, holder)]
+        claims = jose.verify(token, keys, algorithms=jose.ASSERTION_ALGORITHMS)
+    except (JoseError, Unauthenticated) as problem:
+        raise Refused("the assertion is not signed with one of its keys", holder=holder) from problem
+    named = presented.form.get("client_id", holder)
+    wrong = [] if claims.get("iss") == claims.get("sub") == holder == named else ["iss, sub and client_id"]
+    _check_claims(unit, claims, holder, wrong, (audiences.issuer, audiences.token_endpoint))
+    return holder
+
+
+def _by_trust(unit: Unit, presented: Presented, claimed: Claimed) -> str:
+    """An assertion of an issuer elsewhere, about the subject that stands for the client (RFC 7523 section 3)."""
+    token, trust = _assertion(presented), claimed.trust
+    claims = jose.verify(token, claimed.keys, algorithms=jose.ASSERTION_ALGORITHMS)
+    wrong = []
+    if (claims.get("iss"), claims.get("sub")) != (trust.issuer, trust.subject):
+        wrong.append("iss and sub")
+    if presented.form.get("client_id", trust.client_id) not in (trust.client_id, trust.subject):
+        wrong.append("client_id")
+    _check_claims(unit, claims, trust.client_id, wrong, (trust.audience,))
+    return trust.client_id
+
+
+def _assertion(presented: Presented) -> str:
     token = presented.form["client_assertion"]
     if presented.form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise Unauthenticated(_REFUSED)
-    claimed = _unverified_issuer(token)
-    try:
-        keys = [jwk.import_key(key) for key in credentials.public_keys(unit, claimed)]
-    except JoseError as problem:
-        raise Unauthenticated(_REFUSED) from problem
+        raise Refused(f"client_assertion_type must be {ASSERTION_TYPE}")
     if str(jose.unverified_header(token).get("typ", "jwt")).lower() not in ("jwt", "client-authentication+jwt"):
-        raise Unauthenticated(_REFUSED)
-    claims = jose.verify(token, keys, algorithms=jose.ASSERTION_ALGORITHMS)
-    _check_claims(unit, claims, claimed, presented.form.get("client_id", claimed), audiences)
-    return claimed
+        raise Refused("the assertion's typ must be JWT")
+    return token
 
 
-def _check_claims(unit: Unit, claims: dict[str, Any], claimed: str, client_id: str, audiences: Audiences) -> None:
-    """RFC 7523 section 3: who, for whom, how long, and only once."""
+def _check_claims(unit: Unit, claims: dict[str, Any], holder: str, wrong: list[str], accepted: tuple[str, ...]) -> None:
+    """RFC 7523 section 3: for whom, how long, and only once. `wrong` names the claims that do not fit already."""
     now = unit.tx.moment
     audience = claims.get("aud")
-    accepted = (audiences.issuer, audiences.token_endpoint)
     try:
         expires = datetime.fromtimestamp(float(claims["exp"]), UTC)
-        not_before = datetime.fromtimestamp(float(claims.get("nbf", claims.get("iat", 0))), UTC)
+        starts = [datetime.fromtimestamp(float(claims[name]), UTC) for name in ("nbf", "iat") if name in claims]
         jti = str(claims["jti"])
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
-        raise Unauthenticated(_REFUSED) from problem
+        raise Refused("exp and jti must be there, and exp, nbf and iat be numbers", holder=holder) from problem
     single = audience[0] if isinstance(audience, list) and len(audience) == 1 else audience
-    checks = (
-        claims.get("iss") == claims.get("sub") == claimed == client_id,
-        single in accepted,  # one audience, ours: an assertion for another server is not for us as well
-        now - _SKEW < expires < now + _MAX_LIFE,
-        not_before <= now + _SKEW,
-        0 < len(jti) <= 256,
-    )
-    if not all(checks):
-        raise Unauthenticated(_REFUSED)
+    checks = {
+        "aud": single in accepted,  # one audience, ours: an assertion for another server is not for us as well
+        "exp": now - _SKEW < expires < now + _MAX_LIFE,
+        "nbf or iat": all(start <= now + _SKEW for start in starts),
+        "jti": 0 < len(jti) <= 256,
+    }
+    wrong = wrong + [name for name, fits in checks.items() if not fits]
+    if wrong:
+        raise Refused(f"the assertion's claims do not fit: {', '.join(wrong)}", holder=holder)
     # Remembered until after the last moment at which the assertion could still be accepted.
-    if credentials.used_before(unit, f"client-assertion {claimed}", jti, to_text(expires + 2 * _SKEW)):
-        raise Unauthenticated(_REFUSED)
-
-
-def _unverified_issuer(token: str) -> str:
-    jose.unverified_header(token)
-    payload = token.split(".")[1]
-    try:
-        claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["iss"])
-    except (ValueError, KeyError, TypeError) as problem:
-        raise Unauthenticated(_REFUSED) from problem
+    if credentials.used_before(unit, f"client-assertion {holder}", jti, to_text(expires + 2 * _SKEW)):
+        raise Refused("the assertion was used before", holder=holder)
 
 
 Method = Callable[[Unit, Presented, Audiences], str]

@@ -16,8 +16,27 @@ class OAuthError(errors.ConnectorError):
         self.status = status
 
 
+class Refused(errors.Unauthenticated):
+    """Client authentication failed. The answer never says why; `why` is for the event of the client or agent `holder`."""
+
+    def __init__(self, why: str, *, holder: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__("client authentication failed")
+        self.why = why
+        self.holder = holder
+        self.retry_after = retry_after
+
+
+class TooManyFailures(errors.ConnectorError):
+    """Too many failed authentications; come back after `retry_after` seconds (RFC 6585 section 4)."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 _CODES: tuple[tuple[type[errors.ConnectorError], int, str], ...] = (
     (errors.Unauthenticated, 401, "invalid_client"),
+    (TooManyFailures, 429, "temporarily_unavailable"),
     (errors.Denied, 400, "invalid_scope"),
     (errors.Unavailable, 503, "temporarily_unavailable"),
     (errors.ConnectorError, 400, "invalid_request"),
@@ -39,7 +58,7 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     if status >= 500:
         detail = f"{detail} (correlation id {ids.correlation_id.get()})"
     headers = {"Cache-Control": "no-store"}
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, Refused | TooManyFailures | errors.Unavailable) and error.retry_after:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="oauth"'

@@ -62,6 +62,7 @@ def downgrade() -> None:
         "revoked_token",
         "cutoff",
         "credential",
+        "trust",
         "client",
         "ownership",
         "activity",
@@ -200,11 +201,26 @@ def _callers() -> None:
         sa.Column("own_only", sa.Boolean(), nullable=False),
         sa.Column("if_match", sa.Boolean(), nullable=False),
         sa.Column("rate", sa.Integer(), nullable=False),
+        sa.Column("static_bearer", sa.Boolean(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         _text("created"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_client")),
         sa.UniqueConstraint("name", name=op.f("uq_client_name")),
     )
+    op.create_table(
+        "trust",
+        _text("id"),
+        _text("client_id"),
+        _text("issuer"),
+        _text("subject"),
+        _text("audience"),
+        _text("jwks_url", nullable=True),
+        _text("jwks", nullable=True),
+        _text("created"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trust")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_trust_issuer_subject")),
+    )
+    op.create_index("ix_trust_client_id", "trust", ["client_id"])
     op.create_table(
         "credential",
         _text("id"),

@@ -1,0 +1,99 @@
+"""Assertions of an issuer elsewhere (RFC 7523 section 2.2, workload identity federation): which trust they claim, and its keys.
+
+Keys are fetched before any transaction is open, kept for a while, and fetched again for a `kid` that is not known: not more
+often than every half minute, so that made-up kids cannot make us hammer the issuer.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from joserfc import jwk
+
+from connector.core import jose
+from connector.core.errors import Unauthenticated
+from connector.core.http import HttpClient, HttpFailure
+from connector.domain import client_access
+from connector.domain.client_access import Trust
+from connector.domain.unit import Domain
+from connector.edges.oauth.errors import Refused
+
+_FRESH = timedelta(hours=1)
+_PATIENCE = timedelta(seconds=30)  # between two fetches, also after one that failed
+_STALE = timedelta(hours=24)  # how long known keys serve while the issuer is down
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The trust that an assertion claims, and the keys that may have signed it."""
+
+    trust: Trust
+    keys: list[jwk.Key]
+
+
+@dataclass
+class _Known:
+    keys: dict[str, jwk.Key]
+    fetched: datetime | None = None
+    tried: datetime | None = None
+
+
+class Federation:
+    """The keys of trusted issuers, kept in this process."""
+
+    def __init__(self, domain: Domain, http: Callable[[], HttpClient]) -> None:
+        self._domain = domain
+        self._http = http
+        self._known: dict[str, _Known] = {}  # by the URL of the keys: as many as there are trusts
+        self._lock = threading.Lock()
+
+    def claimed(self, token: str) -> Claimed | None:
+        """None where nobody trusts that issuer and subject. Refused where its keys cannot be had or none fits the `kid`."""
+        try:
+            claims, kid = jose.unverified_claims(token), jose.unverified_header(token).get("kid")
+        except Unauthenticated:
+            return None
+        issuer, subject = claims.get("iss"), claims.get("sub")
+        if not isinstance(issuer, str) or not isinstance(subject, str) or issuer == subject:
+            return None  # private_key_jwt: the client speaks for itself
+        with self._domain.view() as unit:
+            trust = client_access.trust_of(unit, issuer, subject)
+        if trust is None:
+            return None
+        keys = self._fetched(trust, kid) if trust.jwks_url else jose.key_set(orjson.loads(trust.jwks or "{}"))
+        chosen = list(keys.values()) if kid is None else [keys[kid]] if isinstance(kid, str) and kid in keys else []
+        if not chosen:
+            raise Refused(f"the issuer {issuer} has no key {kid!r}", holder=trust.client_id)
+        return Claimed(trust, chosen)
+
+    def _fetched(self, trust: Trust, kid: object) -> dict[str, jwk.Key]:
+        now, url = self._domain.database.clock(), trust.jwks_url or ""
+        with self._lock:
+            known = self._known.setdefault(url, _Known({}))
+            fresh = known.fetched is not None and now - known.fetched < _FRESH
+            satisfied = fresh and (kid is None or kid in known.keys)
+            waiting = known.tried is not None and now - known.tried < _PATIENCE
+            if not satisfied and not waiting:
+                known.tried = now  # others go on with what there is meanwhile
+        problem = None if satisfied or waiting else self._fetch(known, url, now)
+        if known.fetched is None or now - known.fetched > _STALE:
+            reason = problem or "its keys could not be had a moment ago"
+            raise Refused(
+                f"the keys of {trust.issuer}: {reason}", holder=trust.client_id, retry_after=_PATIENCE.seconds
+            )
+        return known.keys
+
+    def _fetch(self, known: _Known, url: str, now: datetime) -> str | None:
+        """What went wrong, or None."""
+        try:
+            answer = self._http().send("GET", url, headers={"Accept": "application/jwk-set+json, application/json"})
+            if answer.status != 200:
+                return f"{url} answered {answer.status}"
+            known.keys, known.fetched = jose.key_set(answer.json()), now
+        except HttpFailure as problem:
+            return problem.detail
+        except ValueError as problem:
+            return f"{url} is no JWK Set: {problem}"
+        return None
