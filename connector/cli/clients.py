@@ -226,11 +226,14 @@ def list_clients(as_json: bool) -> None:
     """
     with parts().domain.view(operator()) as unit:
         found = clients.listing(unit)
-    rows = [[one.id, one.name, one.profile, one.dialect, " ".join(sorted(one.scopes))] for one in found]
+    rows = [
+        [one.id, one.name, one.profile, one.dialect, " ".join(sorted(one.scopes)), "" if one.active else "disabled"]
+        for one in found
+    ]
     show(
         [{**vars(one), "scopes": sorted(one.scopes)} for one in found],
         as_json,
-        table(["id", "name", "profile", "dialect", "scopes"], rows),
+        table(["id", "name", "profile", "dialect", "scopes", ""], rows),
     )
 
 

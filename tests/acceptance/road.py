@@ -62,7 +62,7 @@ class Connector:
 
     def start(self) -> None:
         self.process.start()
-        made = self.run("client", "create", "hr", "--scope", "scim", "--scope", "introspect")
+        made = self.run("client", "create", "hr", "--scope", "scim", "--scope", "introspect", "--static-bearer")
         self.client = (made["client_id"], made["client_secret"])
         answer = self.http.post(f"{self.url}/oauth/token", {"grant_type": "client_credentials"}, auth=self.client)
         self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}

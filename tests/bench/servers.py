@@ -110,7 +110,7 @@ def _serve(folder: Path, settings: dict[str, str]) -> tuple[_Connector, str]:
     process.port = port
     process.start()
     try:
-        command("client", "create", "bench", "--scope", "scim")
+        command("client", "create", "bench", "--scope", "scim", "--static-bearer")
         return process, command("client", "token", "bench")["token"]
     except BaseException:
         process.stop()

@@ -6,7 +6,7 @@ often than every half minute, so that made-up kids cannot make us hammer the iss
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import orjson
@@ -38,6 +38,7 @@ class _Known:
     keys: dict[str, jwk.Key]
     fetched: datetime | None = None
     tried: datetime | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Federation:
@@ -72,12 +73,13 @@ class Federation:
         now, url = self._domain.database.clock(), trust.jwks_url or ""
         with self._lock:
             known = self._known.setdefault(url, _Known({}))
+        with (
+            known.lock
+        ):  # who comes meanwhile waits for this fetch, at most its time limits, and does not start another
             fresh = known.fetched is not None and now - known.fetched < _FRESH
             satisfied = fresh and (kid is None or kid in known.keys)
             waiting = known.tried is not None and now - known.tried < _PATIENCE
-            if not satisfied and not waiting:
-                known.tried = now  # others go on with what there is meanwhile
-        problem = None if satisfied or waiting else self._fetch(known, url, now)
+            problem = None if satisfied or waiting else self._fetch(known, url, now)
         if known.fetched is None or now - known.fetched > _STALE:
             reason = problem or "its keys could not be had a moment ago"
             raise Refused(
@@ -87,6 +89,7 @@ class Federation:
 
     def _fetch(self, known: _Known, url: str, now: datetime) -> str | None:
         """What went wrong, or None."""
+        known.tried = now
         try:
             answer = self._http().send("GET", url, headers={"Accept": "application/jwk-set+json, application/json"})
             if answer.status != 200:

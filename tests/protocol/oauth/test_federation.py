@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -46,15 +47,13 @@ def client_id(parts, issuer):
 
 @pytest.fixture
 def ask(app, clock, client_id):
-    web = app.test_client()
-
     def send(*, key=KEY, header=None, form=None, without=(), **over):
         now = int(clock().timestamp())
         claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + 3600, "jti": "1"}
         claims = {name: value for name, value in (claims | over).items() if name not in without}
         token = jwt.encode({"alg": "RS256", "kid": key.kid, **(header or {})}, claims, key, algorithms=["RS256"])
         body = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION, "client_assertion": token}
-        return web.post("/oauth/token", data=body | (form or {}))
+        return app.test_client().post("/oauth/token", data=body | (form or {}))
 
     return send
 
@@ -153,6 +152,14 @@ def test_keys_are_fetched_once_and_again_when_the_issuer_rotates_them_but_not_fo
     for number in range(5):
         refused(ask(jti=f"m{number}", header={"kid": f"made-up {number}"}))
     assert len(issuer.requests) == 2
+
+
+def test_clients_that_come_at_once_wait_for_one_fetch_of_the_keys(ask, issuer):
+    issuer.routes["GET /keys"] = Reply(200, published(KEY).body, hang=0.3)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: ask(jti=str(number)).status_code, range(4)))
+    assert answers == [200] * 4
+    assert len(issuer.requests) == 1
 
 
 def test_an_issuer_that_is_down_is_invalid_client_with_when_to_come_back(ask, issuer, parts, clock):
