@@ -89,7 +89,7 @@ class World:
             owners.assign(unit.tx, agent, [*holders, Ownership(sponsor, "sponsor", False)])
             for title in ("finance & <bots>", "readers"):
                 group = insert("grp", "group", f"{title} of {name}", {}, True)
-                groups.add(unit.tx, group, [(agent, "agent")])
+                groups.add(unit.tx, group, [(agent, "agent", name)])
         return agent
 
 
