@@ -64,7 +64,9 @@ def test_killed_connections_cost_each_at_most_one_answer(connector: Connector, s
         asked(connector)
     url = sa.make_url(server.url)
     with psycopg.connect(host=url.host, port=url.port, user=url.username, dbname="postgres", autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (url.database,))
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (url.database,)
+        )
 
     first = [answer for answer in asked(connector) if answer.status_code >= 500]
 
