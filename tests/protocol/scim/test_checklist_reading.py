@@ -1,5 +1,6 @@
 """What SCIM servers get wrong, first part: HTTP, discovery, values and reading. docs/scim-checklist.md numbers the points."""
 
+from tests.conftest import BASE_URL
 from tests.edge_client import AGENT, ENTERPRISE, GOVERNANCE, GROUP, USER, problem
 
 URL = "https://connector.example/scim/v2"
@@ -132,7 +133,8 @@ def test_a_reference_is_a_name_that_paths_and_filters_take(client):
     ada = client.person("ada", **{ENTERPRISE: {"manager": {"value": boss, "$ref": f"../Users/{boss}"}}})
     assert client.found("Users", f'{ENTERPRISE}:manager.$ref eq "../Users/{boss}"') == [ada]
     gone = {"op": "remove", "path": f"{ENTERPRISE}:manager.$ref"}
-    assert client.patch("Users", ada, gone).get_json()[ENTERPRISE]["manager"] == {"value": boss}
+    shown = client.patch("Users", ada, gone).get_json()[ENTERPRISE]["manager"]
+    assert shown == {"value": boss, "$ref": f"{BASE_URL}/scim/v2/Users/{boss}"}
 
 
 def test_null_and_empty_are_the_same_as_absent(client):

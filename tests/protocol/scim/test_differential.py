@@ -26,7 +26,7 @@ from scim2_server.utils import (
 from werkzeug.test import Client
 
 from connector.app import create_app
-from connector.domain import clients
+from connector.domain import client_access, clients
 from connector.domain.unit import SYSTEM
 from connector.parts import assemble
 from connector.settings import Settings
@@ -358,8 +358,8 @@ def converse(conversation: Any, ours: Side, theirs: Side) -> list[str]:
 def test_every_difference_from_scim2_server_has_a_name_and_a_reason(our_app: tuple[Flask, Any]) -> None:
     app, parts = our_app
     with parts.domain.change(SYSTEM) as unit:
-        clients.create(unit, "differential", frozenset({"scim"}), profile="strict")
-        bearer = clients.issue_bearer(unit, "differential").secret
+        clients.create(unit, "differential", frozenset({"scim"}), profile="strict", static_bearer=True)
+        bearer = client_access.issue_bearer(unit, "differential").secret
 
     @settings(
         max_examples=ROUNDS,
