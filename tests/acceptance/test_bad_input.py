@@ -1,5 +1,6 @@
 """What an operator gets wrong: each is told by its name, in one place, and nothing is half-done."""
 
+import http.client
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,19 @@ def test_a_misspelt_setting_stops_the_service_before_it_makes_anything(tmp_path:
         assert "CONNECTOR_PROT: there is no such setting; did you mean port?" in told
         assert "CONNECTOR_WORKERS" in told and "'many'" in told
     assert not (tmp_path / "var").exists()
+
+
+def test_a_large_body_that_is_refused_unread_leaves_the_connection_usable(tmp_path: Path) -> None:
+    """As an IdP's connection that is kept alive goes on after a 401."""
+    road = Connector(tmp_path, with_worker=False)
+    road.start()
+    try:
+        kept = http.client.HTTPConnection("127.0.0.1", road.port, timeout=10)
+        headers = {"Authorization": "Bearer nobody", "Content-Type": "application/scim+json"}
+        for _ in range(4):
+            kept.request("POST", "/scim/v2/Users", "x" * 300_000, headers)
+            answer = kept.getresponse()
+            assert (answer.status, bool(answer.read())) == (401, True)
+        kept.close()
+    finally:
+        road.stop()
