@@ -7,9 +7,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Within(FunctionElement[bool]):
+class _Within(FunctionElement[Any]):
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.types.NullType()  # as a Boolean it would be compared with 1 on SQLite, which then goes by no index
     name = "within"
 
 
