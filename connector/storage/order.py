@@ -1,4 +1,4 @@
-"""core.query's Sort to ORDER BY (RFC 7644 section 3.4.2.3): the same order on every database."""
+"""core.query's Sort to the value that is ordered by (RFC 7644 section 3.4.2.3): the same on every database."""
 
 import sqlalchemy as sa
 
@@ -6,17 +6,6 @@ from connector.core.query import Attribute, Sort
 from connector.storage import tables as t
 from connector.storage.operands import Expression, Place, Resource, View, relation
 from connector.storage.where import NAMES
-
-
-def sort_terms(sort: Sort, *, kind: str, client_id: str, sqlite: bool) -> list[sa.ColumnElement[object]]:
-    """The columns to order by. Without a value comes last, descending first; equals are in the order of their ids.
-
-    Descending is ascending read backwards, ids included, so that one index serves both.
-    """
-    key = sort_key(sort, kind=kind, client_id=client_id, sqlite=sqlite)
-    if sort.descending:
-        return [key.desc().nulls_first(), t.resource.c.id.desc()]
-    return [key.asc().nulls_last(), t.resource.c.id.asc()]
 
 
 def sort_key(sort: Sort, *, kind: str, client_id: str, sqlite: bool) -> Expression:
