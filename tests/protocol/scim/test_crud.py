@@ -179,7 +179,7 @@ def test_a_filter_that_cannot_be_served_is_refused(client, filter):
 
 
 def test_pages_cover_everything_once(client):
-    ids = sorted(client.person(f"p{number}") for number in range(5))
+    ids = [client.person(f"p{number}") for number in range(5)]
     pages = [client.get("/Users", startIndex=start, count=2).get_json() for start in (1, 3, 5, 7)]
     assert [one["id"] for page in pages for one in page["Resources"]] == ids
     assert [(page["totalResults"], page["startIndex"], page["itemsPerPage"]) for page in pages] == [
