@@ -20,6 +20,7 @@ from connector.mapping.schema import (
     KINDS,
     MAPPING_KEYS,
     MAPPING_REQUIRED,
+    OBJECTS,
     ON_DELETE,
     ON_DISABLE,
     PEOPLE_KEYS,
@@ -81,6 +82,7 @@ def _mapping(document: Document, root: yaml.Node) -> Mapping:
     return Mapping(
         file=document.file,
         target=kind,
+        object=_choice(document, parts, "object", OBJECTS[kind]) if kind in OBJECTS else "",
         correlate=_correlations(document, parts["correlate"]) if "correlate" in parts else (),
         name=name,
         account=account,

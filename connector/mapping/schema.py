@@ -14,7 +14,10 @@ from connector.mapping.expressions import TRANSFORMS, Rule
 from connector.mapping.facts import PERSON
 from connector.mapping.queries import MAX_LENGTH
 
-KINDS: Final = ("memory", "scim", "ldap")
+# What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
+# must not know.
+OBJECTS: Final = {"memory": ("account",), "scim": ("user",), "ldap": ("entry",)}
+KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
 ON_DISABLE: Final = ("disable", "delete")
 ON_DELETE: Final = ("delete", "disable")
@@ -50,6 +53,7 @@ class Mapping:
 
     file: str
     target: str
+    object: str
     correlate: tuple[Correlation, ...]
     name: abc.Mapping[str, Rule]
     account: abc.Mapping[str, Rule]
@@ -109,6 +113,10 @@ GROUPS_KEYS: Final[Keys] = {
 
 MAPPING_KEYS: Final[Keys] = {
     "target": {"enum": list(KINDS), "description": "kind of target"},
+    "object": {
+        "enum": sorted({name for names in OBJECTS.values() for name in names}),
+        "description": "what an agent is at the target: see docs/targets/ for the choices (default: its usual object)",
+    },
     "correlate": {
         "type": "array",
         "items": {"$ref": "#/$defs/correlate"},

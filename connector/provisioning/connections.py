@@ -43,7 +43,8 @@ class Connections:
         if mapping.target != record.kind:
             fault = f"the mapping {record.mapping!r} is for targets of kind {mapping.target!r}, not {record.kind!r}"
             raise Misconfigured(f"The target {record.name} cannot be opened.", [fault])
-        target = open_target(record.kind, record.name, orjson.loads(record.options), clock=self._domain.database.clock)
+        options, clock = orjson.loads(record.options), self._domain.database.clock
+        target = open_target(record.kind, record.name, options, object=mapping.object, clock=clock)
         return Connected(record.name, target, mapping)
 
     def forget(self, name: str) -> None:

@@ -17,6 +17,8 @@ Value = str | bool | int | list[Any] | dict[str, Any]
 class Capability(StrEnum):
     GROUPS = "groups"
     PEOPLE = "people"
+    DIRECTORY = "directory"
+    CHANGES = "changes"
     DISABLE = "disable"
     DELETE = "delete"
 
@@ -53,6 +55,19 @@ class Changes:
     rename: str | None = None
 
 
+@dataclass(frozen=True)
+class ChangedPage:
+    """Accounts that have changed, as they are now, anchors that are gone, and the cookie to go on from after this page.
+
+    `whole` says that the walk is a full read: what no page of it names is not there.
+    """
+
+    accounts: tuple[Account, ...]
+    gone: tuple[str, ...]
+    cookie: str
+    whole: bool = False
+
+
 class TargetError(ConnectorError):
     """Base of what a target can answer. `attribute` names the attribute at fault, where the target says so."""
 
@@ -74,6 +89,20 @@ class Throttled(TargetError):
     """The target asks us to wait `retry_after` seconds before any further call."""
 
     retry = True
+
+
+class Propagating(TargetError):
+    """The target has taken the change and does not show it everywhere yet: no failure, look again in `retry_after` seconds."""
+
+    retry = True
+
+
+class Unsupported(TargetError):
+    """This target cannot do it at all, whatever the value (no state to disable, no groups)."""
+
+
+class CookieExpired(TargetError):
+    """The target no longer knows where the cookie of an incremental read stood: a full read must follow."""
 
 
 class Rejected(TargetError):
@@ -157,3 +186,28 @@ class PersonTarget(Protocol):
 
     def find_person(self, attribute: str, value: str) -> list[str]:
         """References (SCIM id, LDAP DN) of the people whose attribute equals value, each match checked here again."""
+
+
+@runtime_checkable
+class DirectoryTarget(Protocol):
+    """A workforce IdP whose people and groups can be read as the source of owners and groups (Capability.DIRECTORY)."""
+
+    def people(self) -> Iterator[Account]:
+        """Every person there, with their state and attributes. Raises where the read cannot be completed."""
+
+    def groups(self) -> Iterator[Group]:
+        """Every group there. Raises where the read cannot be completed."""
+
+    def members(self, group_id: str) -> Iterator[str]:
+        """Anchors of the people and accounts directly in the group, page after page; Missing where the group is gone."""
+
+
+@runtime_checkable
+class ChangesTarget(Protocol):
+    """A target that tells what has changed since the last look (Capability.CHANGES)."""
+
+    def changes(self, cookie: str) -> Iterator[ChangedPage]:
+        """The changes after `cookie`, or everything where it is empty; each page's cookie resumes after that page.
+
+        CookieExpired where the target has forgotten it. An account may come twice; the later one counts.
+        """

@@ -19,16 +19,19 @@ from connector.targets.scim import ScimOptions, ScimTarget
 
 @dataclass(frozen=True)
 class Kind:
-    """One implementation: its options class, and how a target is made from the name, the options and the clock."""
+    """One implementation: its options class, and the kinds of object that agents can be there, the usual one first.
+
+    Each of them is made from the target's name, its options and the clock.
+    """
 
     options: type[Any]
-    make: Callable[[str, Any, Clock], Target]
+    objects: Mapping[str, Callable[[str, Any, Clock], Target]]
 
 
 KINDS: dict[str, Kind] = {
-    "ldap": Kind(LdapOptions, lambda name, options, _: LdapTarget(name, options)),
-    "memory": Kind(MemoryOptions, lambda name, options, _: MemoryTarget(name, options)),
-    "scim": Kind(ScimOptions, ScimTarget),
+    "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
+    "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
+    "scim": Kind(ScimOptions, {"user": ScimTarget}),
 }
 
 
@@ -57,10 +60,19 @@ def describe(kind: str) -> tuple[OptionHelp, ...]:
     )
 
 
-def open_target(kind: str, name: str, options: Mapping[str, str], *, clock: Clock = utc_now) -> Target:
-    """The target, ready for calls; nothing is sent yet. Misconfigured lists every problem of the options."""
+def open_target(
+    kind: str, name: str, options: Mapping[str, str], *, object: str = "", clock: Clock = utc_now
+) -> Target:
+    """The target, ready for calls; nothing is sent yet. Misconfigured lists every problem of the options.
+
+    `object` is what agents are to be there (see Kind.objects), the usual kind of object where it is empty.
+    """
     implementation = _kind(kind)
-    return implementation.make(name, read_options(implementation.options, options, target=name), clock)
+    wanted = object or next(iter(implementation.objects))
+    if wanted not in implementation.objects:
+        there = ", ".join(implementation.objects)
+        raise Misconfigured("The target cannot be opened", [f'{kind} has no objects "{wanted}"; there are: {there}'])
+    return implementation.objects[wanted](name, read_options(implementation.options, options, target=name), clock)
 
 
 def _kind(kind: str) -> Kind:

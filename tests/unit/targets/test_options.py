@@ -3,13 +3,23 @@
 import pytest
 
 from connector.core.errors import Misconfigured
+from connector.mapping.schema import OBJECTS
 from connector.targets.memory import MemoryTarget
 from connector.targets.registry import KINDS, describe, open_target
 
 
 def test_an_unknown_kind_says_which_there_are() -> None:
-    with pytest.raises(Misconfigured, match='no kind "okta"; there are: .*memory'):
-        open_target("okta", "x", {})
+    with pytest.raises(Misconfigured, match='no kind "paper"; there are: .*memory'):
+        open_target("paper", "x", {})
+
+
+def test_an_object_that_the_kind_does_not_have_says_which_there_are() -> None:
+    with pytest.raises(Misconfigured, match='memory has no objects "robot"; there are: account'):
+        open_target("memory", "x", {}, object="robot")
+
+
+def test_mappings_and_targets_agree_on_kinds_and_objects() -> None:
+    assert {kind: tuple(one.objects) for kind, one in KINDS.items()} == OBJECTS
 
 
 def test_a_misspelt_option_is_refused_with_the_nearest_name() -> None:
