@@ -152,9 +152,7 @@ def test_the_first_folder_that_has_the_file_wins(tmp_path: Path) -> None:
 
 
 def test_an_unknown_mapping_says_which_there_are() -> None:
-    with pytest.raises(
-        Misconfigured, match=r'there is no "oops\.yaml" in .*; there are: .*canaille, .*memory'
-    ):
+    with pytest.raises(Misconfigured, match=r'there is no "oops\.yaml" in .*; there are: .*canaille, .*memory'):
         load("oops", [shipped_folder()])
 
 
