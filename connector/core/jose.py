@@ -14,6 +14,7 @@ from connector.core.keys import KeyRing, SigningKey
 
 ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
 _TOKEN_ALGORITHM = "ES256"
+_ALGORITHM_OF = {"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "Ed25519": "EdDSA"}
 _MAX_TOKEN = 16 * 1024
 _MIN_RSA_BITS = 2048
 _MAX_KEYS = 100
@@ -46,6 +47,17 @@ class Signer:
             for id, key in self._public.items()
         ]
         return {"keys": keys}
+
+
+def sign_with(private_pem: str, claims: dict[str, Any], *, header: dict[str, str]) -> str:
+    """A JWT signed with somebody's private key (PEM: RSA, EC P-256 or P-384, Ed25519). Invalid where the key is unfit."""
+    try:
+        key = _from_pem(private_pem.encode())
+        algorithm = _ALGORITHM_OF[str(key.as_dict(private=False).get("crv", "RSA"))]
+        signed = {"alg": algorithm, "typ": "JWT", **header}
+        return jws.serialize_compact(signed, orjson.dumps(claims), key, algorithms=[algorithm])
+    except (JoseError, ValueError, KeyError, TypeError):  # without its cause, which may hold the key
+        raise Invalid("the private key cannot sign: it must be RSA, EC P-256 or P-384, or Ed25519, in PEM") from None
 
 
 def unverified_header(token: str) -> dict[str, Any]:
