@@ -9,6 +9,8 @@ import pytest
 from tests.servers.apache import Apache
 from tests.servers.availability import require, unavailable
 from tests.servers.canaille import Canaille, venv
+from tests.servers.keycloak import Keycloak
+from tests.servers.keycloak_files import distribution
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
@@ -49,6 +51,19 @@ def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
     except ServerError as error:  # no way to a package index
         unavailable("canaille", str(error).replace("\n", " "))
     server = Canaille.start(tmp_path_factory.mktemp("canaille"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """Heavy: put the tests that use it into the xdist group "keycloak", so that one worker starts it, once."""
+    require("keycloak")
+    try:
+        distribution()
+    except ServerError as error:  # no way to Maven Central
+        unavailable("keycloak", str(error).replace("\n", " "))
+    server = Keycloak.start(tmp_path_factory.mktemp("keycloak"))
     yield server
     server.stop()
 
