@@ -14,7 +14,9 @@ from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
 from connector.targets.options import read_options
-from connector.targets.scim import ScimOptions, ScimTarget
+from connector.targets.scim import ScimTarget
+from connector.targets.scim_options import ScimOptions
+from connector.targets.scim_profiles import AGENT
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
-    "scim": Kind(ScimOptions, {"user": ScimTarget}),
+    "scim": Kind(
+        ScimOptions,
+        {"user": ScimTarget, "agent": lambda name, options, clock: ScimTarget(name, options, clock, AGENT)},
+    ),
 }
 
 

@@ -19,8 +19,8 @@ class TestCanaille(GroupContract):
     @pytest.fixture
     def target(self, canaille: Canaille, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         monkeypatch.setenv("CANAILLE_TOKEN", canaille.token)
-        options = {"write": "put", "look_before_create": "true", "not_stored": "externalId,userType"}
-        yield open_target("scim", "canaille", {"url": canaille.url, "token": "env:CANAILLE_TOKEN", **options})
+        options = {"url": canaille.url, "token": "env:CANAILLE_TOKEN", "profile": "canaille"}
+        yield open_target("scim", "canaille", options)
 
     def test_what_it_drops_is_no_difference(self, target: Target) -> None:
         wanted = Account(attributes={"userName": "a", "externalId": "1", "userType": "Agent"})

@@ -144,4 +144,3 @@ def _attribute(name: str, scim_path: str) -> dict[str, Any]:
         "annotations": {"kc.scim.schema.attribute": scim_path},
         "multivalued": False,
     }
-
