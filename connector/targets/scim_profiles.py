@@ -60,6 +60,7 @@ class Profile:
     write: str = "auto"
     paged: bool = True  # whether it knows count at all
     filters: frozenset[str] | None = None  # attributes that it can filter by, in lower case; None: any
+    longest_sought: int | None = None  # a filter with a longer value finds nothing, whatever is there
     dates_changes: bool = False  # whether meta.lastModified moves with every change and can be filtered by
     look_before_create: bool = False
     not_stored: tuple[str, ...] = ()
@@ -85,7 +86,9 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "generic": Profile(dates_changes=True),
         "keycloak": Profile(
-            # SCIM API of 26.6 and later. meta.lastModified stays at the time of creation (seen in 26.7.3).
+            # SCIM API of 26.6 and later. meta.lastModified stays at the time of creation, and longer values are kept apart from
+            # those that filters look at (both seen in 26.7.3).
+            longest_sought=255,
             member_with_ref=False,
             group_with_members=False,
             is_member=Query("Group", "members.value eq {account}"),

@@ -50,7 +50,7 @@ class ScimResources:
 
     def _search(self, place: str, attribute: str, value: str, params: dict[str, str] | None = None) -> Iterator[Json]:
         """What the server's filter gives, or everything where it cannot filter or refuses this filter; never trusted."""
-        if self._can_filter(attribute):
+        if self._can_filter(attribute, value):
             try:
                 first = list(self._wire.pages(place, query=_filter(attribute, value), params=params))
             except Rejected:  # some servers refuse an escaped quote, or a filter on this attribute
@@ -60,9 +60,11 @@ class ScimResources:
             return
         yield from self._wire.pages(place, params=params)
 
-    def _can_filter(self, attribute: str) -> bool:
-        honoured = self._wire.profile.filters
-        return self._wire.features().filter and (honoured is None or attribute.lower() in honoured)
+    def _can_filter(self, attribute: str, value: str) -> bool:
+        profile = self._wire.profile
+        honoured = profile.filters is None or attribute.lower() in profile.filters
+        fits = profile.longest_sought is None or len(value) <= profile.longest_sought
+        return honoured and fits and self._wire.features().filter
 
 
 def _filter(attribute: str, value: str) -> str:
