@@ -10,7 +10,17 @@ from dataclasses import replace
 from typing import Any
 
 from connector.core.clock import Clock
-from connector.targets.base import Account, AlreadyExists, Capability, Changes, Group, Missing, Rejected, Value
+from connector.targets.base import (
+    Account,
+    AlreadyExists,
+    Capability,
+    Changes,
+    Group,
+    Missing,
+    NotAllowed,
+    Rejected,
+    Value,
+)
 from connector.targets.line import NotThere
 from connector.targets.okta_wire import (
     OktaDirectory,
@@ -121,7 +131,7 @@ class OktaUsers(OktaDirectory):
 
     def memberships(self, account_id: str, group_ids: Iterable[str]) -> frozenset[str]:
         try:
-            held = {str(group["id"]) for group in self._list("api", "v1", "users", account_id, "groups")}
+            held = frozenset(str(group["id"]) for group in self._list("api", "v1", "users", account_id, "groups"))
         except NotThere:
             return frozenset()
         return held & frozenset(group_ids)
@@ -174,7 +184,11 @@ class OktaUsers(OktaDirectory):
         """Those of the attributes that the default user type does not have; none where another type is used."""
         if self._options.user_type:
             return []
-        parts = self._wire.get("api", "v1", "meta", "schemas", "user", "default").object.get("definitions") or {}
+        try:
+            schema = self._wire.get("api", "v1", "meta", "schemas", "user", "default").object
+        except (NotThere, NotAllowed):  # then Okta's own words must do
+            return []
+        parts = schema.get("definitions") or {}
         known = {name for part in parts.values() for name in (part.get("properties") or {})}
         return [name for name in attributes if known and name not in known]
 

@@ -153,7 +153,7 @@ def profile_of(thing: Json) -> Json:
 
 
 def holds(user: Json, attribute: str, value: str) -> bool:
-    held = str(user["id"]) if attribute == "id" else profile_of(user).get(attribute)
+    held = profile_of(user).get(attribute)
     each = held if isinstance(held, list) else [held]
     return value.casefold() in (str(one).casefold() for one in each if one is not None)
 
