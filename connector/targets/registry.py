@@ -13,6 +13,8 @@ from connector.targets.base import Target
 from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
+from connector.targets.okta_users import OktaUsers
+from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
 from connector.targets.scim import ScimTarget
 from connector.targets.scim_options import ScimOptions
@@ -33,6 +35,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
+    "okta": Kind(OktaOptions, {"user": OktaUsers}),
     "scim": Kind(
         ScimOptions,
         {"user": ScimTarget, "agent": lambda name, options, clock: ScimTarget(name, options, clock, AGENT)},

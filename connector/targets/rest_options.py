@@ -14,17 +14,9 @@ from connector.targets.options import ca_problem, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestOptions:
-    """Sign-in by client credentials, trust, quota and times. A subclass adds its own, and its checks in `problems`."""
+class WireOptions:
+    """Trust, quota and times. A subclass adds its own options, and its checks in `problems`."""
 
-    client_id: str = option("OAuth client id", default="")
-    client_secret: Secret | None = option("reference to the OAuth client secret", default=None, is_secret=True)
-    private_key: Secret | None = option(
-        "reference to a private key (PEM) that signs client assertions, instead of client_secret",
-        default=None,
-        is_secret=True,
-    )
-    key_id: str = option("key id (kid) under which the server knows that key", default="")
     ca_file: str = option("file of the CA certificates to trust instead of the system's", default="")
     reserve: float = option("share of the rate limit that is left to others, such as sign-ins", default=0.5)
     page_size: int = option("objects asked for at once", default=100)
@@ -42,18 +34,8 @@ class RestOptions:
             found.append(untrusted)
         return found
 
-    def client_problems(self) -> list[str]:
-        """What is missing for client credentials: client_id, and exactly one of client_secret and private_key."""
-        if self.client_id and bool(self.client_secret) != bool(self.private_key):
-            return []
-        return ["client_id: give client_id and one of client_secret and private_key"]
-
     def address_problems(self, *names: str) -> list[str]:
         return [problem for name in names if (problem := address_problem(name, getattr(self, name)))]
-
-    @property
-    def key_header(self) -> dict[str, str]:
-        return {"kid": self.key_id} if self.key_id else {}
 
     def http(self, clock: Clock) -> HttpClient:
         return HttpClient(
@@ -62,3 +44,27 @@ class RestOptions:
             ca_file=self.ca_file or None,
             clock=clock,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestOptions(WireOptions):
+    """The same with sign-in by client credentials: a secret, or a key that signs assertions."""
+
+    client_id: str = option("OAuth client id", default="")
+    client_secret: Secret | None = option("reference to the OAuth client secret", default=None, is_secret=True)
+    private_key: Secret | None = option(
+        "reference to a private key (PEM) that signs client assertions, instead of client_secret",
+        default=None,
+        is_secret=True,
+    )
+    key_id: str = option("key id (kid) under which the server knows that key", default="")
+
+    def client_problems(self) -> list[str]:
+        """What is missing for client credentials: client_id, and exactly one of client_secret and private_key."""
+        if self.client_id and bool(self.client_secret) != bool(self.private_key):
+            return []
+        return ["client_id: give client_id and one of client_secret and private_key"]
+
+    @property
+    def key_header(self) -> dict[str, str]:
+        return {"kid": self.key_id} if self.key_id else {}

@@ -191,17 +191,18 @@ class RestWire:
         sent |= {"Content-Type": "application/json"} if body is not None else {}
         data = None if body is None else orjson.dumps(body)
         answer = self._line.send(method, url, body=data, headers={**sent, **(headers or {})}, params=params)
+        self._keep_reserve(answer)
         if answer.status < 300:
-            room = self._vendor.head_room(answer.headers, self._reserve, self._clock()) if self._reserve else None
-            if room is not None:
-                self._line.hush(
-                    room, f"{self._vendor.name}: the rest of the quota is left to others until it is filled"
-                )
             return answer
         problem = self._problem(answer)
         if isinstance(problem, TargetError) and problem.retry and problem.retry_after is not None:
             self._line.hush(problem.retry_after, problem.detail)
         raise problem
+
+    def _keep_reserve(self, answer: Answer) -> None:
+        room = self._vendor.head_room(answer.headers, self._reserve, self._clock()) if self._reserve else None
+        if room is not None and answer.status != 429:
+            self._line.hush(room, f"{self._vendor.name}: the rest of the quota is left to others until it is filled")
 
     def _problem(self, answer: Answer) -> Exception:
         body = json_object(answer)

@@ -191,17 +191,18 @@ def test_the_share_of_the_quota_that_others_need_is_left_to_them(
         "X-Rate-Limit-Remaining": str(remaining),
         "X-Rate-Limit-Reset": "1803902440",
     }
-    server, wire = acme({"GET /things/1": answer(200, {"id": "1"}, headers=headers)}, reserve=reserve)
+    replies = [answer(404, {"code": "NONE"}, headers=headers), answer(200, {"id": "1"}, headers=headers)]
+    server, wire = acme({"GET /things/1": replies}, reserve=reserve)
 
-    first = wire.get("things", "1")
+    with pytest.raises(NotThere):
+        wire.get("things", "1")
     if waits:
         with pytest.raises(Throttled, match="left to others") as problem:
             wire.get("things", "1")
         assert problem.value.retry_after == 40
         clock.move(seconds=41)
-    wire.get("things", "1")
 
-    assert first.body == {"id": "1"}
+    assert wire.get("things", "1").body == {"id": "1"}
     assert len(server.requests) == 2
 
 
