@@ -10,6 +10,8 @@ from typing import Any
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
 from connector.targets.base import Target
+from connector.targets.keycloak import KeycloakClients, KeycloakUsers
+from connector.targets.keycloak_wire import KeycloakOptions
 from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
@@ -33,6 +35,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "keycloak": Kind(KeycloakOptions, {"user": KeycloakUsers, "client": KeycloakClients}),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
     "okta": Kind(OktaOptions, {"user": OktaUsers}),

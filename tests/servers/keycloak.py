@@ -116,7 +116,12 @@ class Keycloak:
             return False
 
     def _set_up(self) -> None:
-        self.admin("POST", "", {"realm": _REALM, "enabled": True, "scimApiEnabled": True}, realm="")
+        self.admin(
+            "POST",
+            "",
+            {"realm": _REALM, "enabled": True, "scimApiEnabled": True, "editUsernameAllowed": True},
+            realm="",
+        )
         profile = self.admin("GET", "/users/profile").json()
         for name, path in PROFILE.items():
             profile["attributes"].append(_attribute(name, path))
