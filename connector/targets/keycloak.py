@@ -21,6 +21,7 @@ from connector.targets.sign_in import Json
 
 _PROFILE_EVERY: Final = timedelta(hours=1)
 _KEEPS_UNDECLARED: Final = ("ENABLED", "ADMIN_EDIT")
+_LONGEST: Final = 255  # of a client's own texts; Keycloak answers a longer one with 500
 _CLIENT: Final[Json] = {
     "protocol": "openid-connect",
     "publicClient": False,
@@ -237,6 +238,12 @@ class KeycloakClients(KeycloakTarget):
 
     def _blank(self) -> Json:
         return dict(_CLIENT)
+
+    def _fits(self, changes: Changes) -> None:
+        for name in ("clientId", "name", "description"):
+            length = len(str(changes.set.get(name, "")))
+            if length > _LONGEST:
+                raise Rejected(f"{name} has {length} characters; Keycloak keeps {_LONGEST}", attribute=name)
 
     def _user_id(self, account_id: str) -> str:
         try:

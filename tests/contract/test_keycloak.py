@@ -85,7 +85,7 @@ class TestUsersWithRoles(UsersContract):
 class TestClients(GroupContract, TargetContract):
     @pytest.fixture
     def shape(self) -> Shape:
-        return Shape(handle="clientId", text="name", optional="description")
+        return Shape(handle="clientId", text="attributes.shown", optional="description")
 
     @pytest.fixture
     def target(self, opened: Open) -> Iterator[Target]:
@@ -114,6 +114,15 @@ class TestClients(GroupContract, TargetContract):
             found = target.update(found.id, differences(wanted, found, managed=managed, normalise=target.normalise))
 
             assert is_nothing(differences(wanted, found, managed=managed, normalise=target.normalise))
+
+    def test_a_text_that_its_database_cannot_hold_is_refused_here(
+        self, target: Target, shape: Shape, handle: str
+    ) -> None:
+        with pytest.raises(Rejected) as problem:
+            target.create(self.make(shape, handle, name="x" * 256))
+
+        assert problem.value.attribute == "name"
+        assert target.find("clientId", handle) == []
 
     def test_our_own_client_is_no_account(self, target: Target, keycloak: Keycloak) -> None:
         assert keycloak.client_id not in [account.attributes["clientId"] for account in target.accounts()]
@@ -169,14 +178,13 @@ def test_an_attribute_that_the_realm_would_drop_is_refused_before_anything_is_wr
 
         assert problem.value.attribute == "attributes.unknown"
         assert "user profile" in problem.value.detail
-        assert "have to be declared" in target.check() or "has to declare" in target.check()
+        assert "refused" in target.check()
         assert target.find("username", "dropped") == []
     finally:
         keycloak.admin("PUT", "/users/profile", profile)
 
 
 def test_a_wrong_secret_is_not_allowed_and_not_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = opened("user")
     monkeypatch.setenv("KEYCLOAK_SECRET", "a-wrong-secret-value")
     target = opened("user")
 

@@ -4,6 +4,7 @@ The realm has a client whose service account may manage users and clients, and w
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +49,7 @@ class Keycloak:
         self.token_url = f"{self.url}/realms/{_REALM}/protocol/openid-connect/token"
         self.admin_url = f"{self.url}/admin/realms/{_REALM}"
         self.scim_url = f"{self.url}/realms/{_REALM}/scim/v2"
+        self._token, self._token_until = "", 0.0
         command: list[str | Path] = [
             java(),
             *_JAVA,
@@ -89,19 +91,24 @@ class Keycloak:
 
     def admin(self, method: str, path: str, body: Any = None, *, realm: str = _REALM) -> requests.Response:
         """One call of the Admin REST API as the administrator of the whole server, below the realm."""
-        form = {"grant_type": "password", "client_id": "admin-cli", "username": _ADMIN, "password": _ADMIN_PASSWORD}
-        token_url = f"{self.url}/realms/master/protocol/openid-connect/token"
-        token = requests.post(token_url, data=form, timeout=30).json()["access_token"]
         answer = requests.request(
             method,
             f"{self.url}/admin/realms/{realm}{path}" if realm else f"{self.url}/admin/realms",
             json=body,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {self._admin_token()}"},
             timeout=30,
         )
         if answer.status_code >= 300:
             raise ServerError(f"keycloak answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
         return answer
+
+    def _admin_token(self) -> str:
+        if time.monotonic() > self._token_until:
+            form = {"grant_type": "password", "client_id": "admin-cli", "username": _ADMIN, "password": _ADMIN_PASSWORD}
+            url = f"{self.url}/realms/master/protocol/openid-connect/token"
+            self._token = requests.post(url, data=form, timeout=30).json()["access_token"]
+            self._token_until = time.monotonic() + 30  # it lives for a minute
+        return self._token
 
     def add_person(self, username: str, **more: Any) -> str:
         """Somebody who is there before the connector comes; returns the id."""
