@@ -14,7 +14,7 @@ import orjson
 
 from connector.core.clock import Clock
 from connector.core.http import Answer, HttpClient
-from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable, Unsupported
 from connector.targets.line import Line, NotThere
 from connector.targets.scim_profiles import Features, Profile
 from connector.targets.sign_in import Json, SignIn, json_object, number
@@ -57,7 +57,7 @@ class ScimWire:
         """A change; the resource where the server gives it back, else {}. NotThere where it says that there is none."""
         answer = self._send(method, path, body=body, etag=etag)
         if answer.status == 404:
-            self._believe_404(answer, path)
+            self._believe_404(answer, path, method)
             raise NotThere
         if answer.status == 204 or not answer.body.strip():
             return {"id": answer.headers["Location"].rpartition("/")[2]} if "Location" in answer.headers else {}
@@ -133,15 +133,23 @@ class ScimWire:
             return {}
         return {"count": str(min(self._page_size, features.largest_page or self._page_size))}
 
-    def _believe_404(self, answer: Answer, path: tuple[str, ...]) -> None:
+    def _believe_404(self, answer: Answer, path: tuple[str, ...], method: str = "GET") -> None:
         """Return where the 404 is the SCIM server's. A proxy's page for a server that is down must not read as "gone"."""
         if _ERROR in (json_object(answer).get("schemas") or ()):
             return
         if len(path) > 1:
             listed = self._send("GET", path[:1], params=self._count() and {"count": "1"})
             if {"totalresults", "resources"} & {name.lower() for name in json_object(listed)}:
+                self._believe_method(method, path)
                 return
         raise Unreachable(f"{self.url}/{path[0]} answers 404 without a SCIM error; is this the SCIM base URL?")
+
+    def _believe_method(self, method: str, path: tuple[str, ...]) -> None:
+        """Some servers answer 404 to a method that they do not have, for an object that is there all the same."""
+        if method != "GET" and self._send("GET", path).status < 300:
+            raise Unsupported(
+                f"{self.url}/{path[0]} answers 404 to {method}, and the object is there: it has no {method}"
+            )
 
     def _probe(self) -> Features:
         if self.profile.features is not None:
