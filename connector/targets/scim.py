@@ -33,6 +33,7 @@ class ScimTarget(ScimGroups, ScimChanges):
         self._kind = kind
         self._write = self._profile.write if options.write == "auto" else options.write
         self._clock = clock
+        self._cases = {}
         attribute, _, value = options.accounts_where.partition("=")
         self._ours = (attribute, value)
         self._batch = options.page_size
@@ -178,8 +179,8 @@ class ScimTarget(ScimGroups, ScimChanges):
             raise Missing(f"the account {account_id} is gone again")
         return as_account(found[0])
 
-    def _matching(self, kind: ObjectKind, attribute: str, value: str) -> Iterator[Account]:
-        for resource in self._search(self._place(kind), attribute, value):
+    def _matching(self, kind: ObjectKind, attribute: str, value: str, *, any_case: bool = False) -> Iterator[Account]:
+        for resource in self._search(self._place(kind), attribute, value, any_case=any_case):
             account = as_account(resource)
             if holds(account, attribute, value):
                 yield account
@@ -191,4 +192,5 @@ class ScimTarget(ScimGroups, ScimChanges):
             raise AlreadyExists(f"the {handle} {name!r} is taken", id=taken, attribute=handle)
 
     def _id_of(self, name: str) -> str:
-        return next((account.id for account in self.find(self._kind.handle, name)), "")
+        found = self._matching(self._kind, self._kind.handle, name, any_case=True)
+        return next((account.id for account in found), "")

@@ -29,7 +29,7 @@ class ScimGroups(ScimResources):
         endpoint = self._groups()
         if endpoint is None:
             return None
-        for found in self._search(endpoint, "displayName", name, self._lean()):
+        for found in self._search(endpoint, "displayName", name, self._lean(), any_case=True):
             if str(found.get("displayName", "")).casefold() == name.casefold():
                 return Group(str(found["id"]), str(found["displayName"]))
         return None
@@ -112,12 +112,19 @@ class ScimGroups(ScimResources):
         names = [str(member.get("value") or tail(str(member.get("$ref") or ""))) for member in members]
         known: set[str] = set()
         by_name: dict[str, str] = {}
-        if members and self._resource(names[0], self._place(USER)) is None:
+        if names and not self._is_id(names[0]):
             for user in self._wire.pages(self._place(USER)):
                 known.add(str(user["id"]))
                 by_name[str(user.get("userName", "")).casefold()] = str(user["id"])
         for name in names:
             yield name if name in known else by_name.get(name.casefold(), name)
+
+    def _is_id(self, name: str) -> bool:
+        """Some servers give a user by its userName, too; then the id in the answer is another one."""
+        try:
+            return self._wire.get(self._place(USER), name)[0].get("id") == name
+        except NotThere:
+            return False
 
     def _groups(self) -> str | None:
         return self._wire.endpoint("Group", "Groups")

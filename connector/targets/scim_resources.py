@@ -5,6 +5,8 @@ caller to check, because some servers ignore filters.
 """
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Final
 
 import orjson
 
@@ -15,6 +17,8 @@ from connector.targets.scim_profiles import ObjectKind
 from connector.targets.scim_wire import ScimWire
 from connector.targets.sign_in import Json
 
+_TRIED: Final = 20  # resources that are looked at for a value to try a filter with
+
 
 class ScimResources:
     """Calls over the wire that ScimTarget opens."""
@@ -22,6 +26,7 @@ class ScimResources:
     _wire: ScimWire
     _kind: ObjectKind
     _write: str
+    _cases: dict[tuple[str, str], bool]  # endpoint and attribute -> whether the server's filter minds the case
 
     def _by_patch(self) -> bool:
         """Whether changes are sent by PATCH."""
@@ -48,17 +53,39 @@ class ScimResources:
         meta = resource.get("meta")
         return resource, str(meta.get("version", "") if isinstance(meta, dict) else "") or header
 
-    def _search(self, place: str, attribute: str, value: str, params: dict[str, str] | None = None) -> Iterator[Json]:
-        """What the server's filter gives, or everything where it cannot filter or refuses this filter; never trusted."""
+    def _search(
+        self, place: str, attribute: str, value: str, params: dict[str, str] | None = None, *, any_case: bool = False
+    ) -> Iterator[Json]:
+        """What the server's filter gives, or everything where that cannot be relied on; a match is never trusted.
+
+        `any_case` is for values that must be found however they are written there, at the price of a walk where the filter minds
+        the case.
+        """
         if self._can_filter(attribute, value):
             try:
-                first = list(self._wire.pages(place, query=_filter(attribute, value), params=params))
+                found = list(self._wire.pages(place, query=_filter(attribute, value), params=params))
             except Rejected:  # some servers refuse an escaped quote, or a filter on this attribute
-                yield from self._wire.pages(place, params=params)
+                found = []
+                doubtful = True
+            else:  # and some find nothing where the value had to be escaped
+                doubtful = orjson.dumps(value).decode() != f'"{value}"' or (
+                    any_case and not found and self._minds_case(place, attribute)
+                )
+            if found or not doubtful:
+                yield from found
                 return
-            yield from first
-            return
         yield from self._wire.pages(place, params=params)
+
+    def _minds_case(self, place: str, attribute: str) -> bool:
+        """Tried once, with a value that is there: the filter should find it in the other case, too (caseExact is false)."""
+        if (place, attribute) not in self._cases:
+            for resource in islice(self._wire.pages(place), _TRIED):
+                value = str(resource.get(attribute, ""))
+                if value.swapcase() != value and orjson.dumps(value).decode() == f'"{value}"':
+                    again = self._wire.pages(place, query=_filter(attribute, value.swapcase()))
+                    self._cases[(place, attribute)] = all(one["id"] != resource["id"] for one in again)
+                    break
+        return self._cases.get((place, attribute), False)
 
     def _can_filter(self, attribute: str, value: str) -> bool:
         profile = self._wire.profile

@@ -6,11 +6,12 @@ import pytest
 
 from connector.targets.base import Account, Target
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.canaille import Canaille
 
 
-class TestCanaille(GroupContract):
+class TestCanaille(GroupContract, DirectoryContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed = {"name.familyName": "(agent)", "name.formatted": "(agent)"}

@@ -15,6 +15,7 @@ from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
 from tests.servers.scim2_server import Scim2Server
+from tests.servers.scimmy import Scimmy
 from tests.servers.slapd import Slapd
 
 
@@ -40,6 +41,17 @@ def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]
 @pytest.fixture(scope="session")
 def scim2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
     server = Scim2Server.start(tmp_path_factory.mktemp("scim2-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def scimmy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scimmy]:
+    require("scimmy")
+    try:
+        server = Scimmy.start(tmp_path_factory.mktemp("scimmy"))
+    except ServerError as error:  # no way to npm's registry
+        unavailable("scimmy", str(error).replace("\n", " "))
     yield server
     server.stop()
 

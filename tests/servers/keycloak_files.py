@@ -25,9 +25,7 @@ _BUILD = ("--db=dev-mem", "--features=scim-api", "--health-enabled=false")
 def distribution() -> Path:
     """The folder, made now if there is none; other processes that want it wait for the first."""
     facts = "\n".join((_ARTIFACT, _SHA256, *_BUILD))
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-idp-connector"
-    folder = caches / f"keycloak-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
-    caches.mkdir(parents=True, exist_ok=True)
+    folder = caches() / f"keycloak-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
@@ -35,6 +33,13 @@ def distribution() -> Path:
             _make(folder)
             (folder / "complete").touch()
     return folder
+
+
+def caches() -> Path:
+    """Where servers of others are kept for every checkout on this machine."""
+    found = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-idp-connector"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def java() -> Path:

@@ -34,6 +34,7 @@ SERVERS: dict[str, Needs] = {
         packages=("postgresql",),
     ),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
+    "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
     "apache": Needs(
         programs=(
             "apache2",
