@@ -1,5 +1,6 @@
 """The keycloak target against a real Keycloak, over its Admin REST API."""
 
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,9 +11,11 @@ from connector.targets.keycloak import KeycloakTarget
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape, TargetContract
+from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.keycloak import Keycloak
 
-pytestmark = pytest.mark.xdist_group("keycloak")
+# The first test of all waits for Keycloak: fetched and built once per machine, started once per run.
+pytestmark = [pytest.mark.xdist_group("keycloak"), pytest.mark.timeout(600)]
 
 Open = Callable[..., KeycloakTarget]
 
@@ -134,6 +137,11 @@ class TestClients(GroupContract, TargetContract):
         (member,) = opened("user").members(group.id)
 
         assert opened("user").read(member).attributes["username"] == f"service-account-{handle}"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("object", "mapping"), [("user", "keycloak"), ("client", "keycloak-client")])
+def test_what_the_shipped_mapping_gives_is_taken(opened: Open, object: str, mapping: str) -> None:
+    assert_taken_as_they_are(opened(object), golden_accounts(mapping, uuid.uuid4().hex[:8]))
 
 
 def test_only_the_accounts_that_are_ours_are_listed_and_the_others_are_people(opened: Open, keycloak: Keycloak) -> None:

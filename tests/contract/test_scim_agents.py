@@ -10,6 +10,7 @@ from connector.targets.base import Account, Target
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import ChangesContract
 from tests.contract.target_contract import GroupContract, Shape
+from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.scim2_server import Scim2Server
 
 
@@ -35,6 +36,9 @@ class TestAgents(GroupContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="agentUserName", optional="description")
+
+    def test_what_the_shipped_mapping_gives_is_taken(self, target: Target, handle: str) -> None:
+        assert_taken_as_they_are(target, golden_accounts("scim-agent", handle))
 
     def test_an_owner_is_a_person_among_the_users_and_is_kept(
         self, target: Target, agents_server: Scim2Server, shape: Shape, handle: str

@@ -9,9 +9,11 @@ from connector.targets.compare import differences, is_nothing
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
+from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.keycloak import Keycloak
 
-pytestmark = pytest.mark.xdist_group("keycloak")
+# The first test of all waits for Keycloak: fetched and built once per machine, started once per run.
+pytestmark = [pytest.mark.xdist_group("keycloak"), pytest.mark.timeout(600)]
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 WORK = 'emails[type eq "work"].value'
@@ -53,6 +55,9 @@ class TestKeycloakScim(GroupContract, DirectoryContract):
         assert is_nothing(differences(wanted, created, normalise=target.normalise))
         assert is_nothing(differences(other, updated, managed=tuple(values), normalise=target.normalise))
         assert [one.id for one in target.find("externalId", handle)] == [created.id]
+
+    def test_what_the_shipped_mapping_gives_is_taken(self, target: Target, handle: str) -> None:
+        assert_taken_as_they_are(target, golden_accounts("scim-keycloak", handle))
 
     def test_a_name_that_it_refuses_is_rejected_in_its_own_words(
         self, target: Target, shape: Shape, handle: str

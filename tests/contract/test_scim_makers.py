@@ -10,6 +10,7 @@ from connector.targets.base import Account, Capability, Missing, Rejected, Targe
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
+from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.fake import serving
 from tests.servers.scim_fake import TOKEN, ScimFake
 from tests.servers.scim_makers import AwsFake, EntraFake, GoogleFake
@@ -21,6 +22,7 @@ WORK = 'emails[type eq "work"]'
 class MakerContract(GroupContract, DirectoryContract):
     profile: str
     maker: type[ScimFake]
+    mapping = "scim"
     own: ClassVar[dict[str, object]] = {}
 
     @pytest.fixture
@@ -47,6 +49,9 @@ class MakerContract(GroupContract, DirectoryContract):
 
         assert problem.value.attribute == "name.givenName"
         assert fake.sent("POST") == []
+
+    def test_what_the_shipped_mapping_gives_is_taken(self, target: Target, handle: str) -> None:
+        assert_taken_as_they_are(target, golden_accounts(self.mapping, handle))
 
     def test_changes_are_not_promised(self, target: Target) -> None:
         assert Capability.CHANGES not in target.capabilities
@@ -77,6 +82,7 @@ class TestAws(MakerContract):
 
 class TestEntra(MakerContract):
     profile, maker = "entra", EntraFake
+    mapping = "scim-entra"
 
     @staticmethod
     def make(shape: Shape, handle: str, **attributes: object) -> Account:

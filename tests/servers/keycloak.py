@@ -64,7 +64,7 @@ class Keycloak:
             command,
             log=directory / "keycloak.log",
             ready=self._answers,
-            timeout=100,
+            timeout=300,
             env={
                 "PATH": os.defpath,
                 "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN,
