@@ -1,9 +1,12 @@
 """The keycloak target against a real Keycloak, over its Admin REST API."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from joserfc import jwk
 
 from connector.targets.base import Account, AlreadyExists, Changes, NotAllowed, Rejected, Target
 from connector.targets.compare import differences, is_nothing
@@ -190,6 +193,19 @@ def test_an_attribute_that_the_realm_would_drop_is_refused_before_anything_is_wr
         assert target.find("username", "dropped") == []
     finally:
         keycloak.admin("PUT", "/users/profile", profile)
+
+
+def test_a_key_signs_in_instead_of_a_secret(keycloak: Keycloak, tmp_path: Path) -> None:
+    key = jwk.ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
+    (tmp_path / "key.pem").write_bytes(key.as_pem(private=True))
+    keys = json.dumps({"keys": [key.as_dict(private=False)]})
+    by_key = {"use.jwks.string": "true", "jwks.string": keys, "token.endpoint.auth.signing.alg": "ES256"}
+    keycloak.add_manager("by-key", clientAuthenticatorType="client-jwt", attributes=by_key)
+    options = {"client_id": "by-key", "private_key": f"file:{tmp_path / 'key.pem'}", "key_id": "k1"}
+
+    target = open_target("keycloak", "keycloak", {"url": keycloak.url, "realm": keycloak.realm, **options})
+
+    assert "users" in target.check()
 
 
 def test_a_wrong_secret_is_not_allowed_and_not_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
