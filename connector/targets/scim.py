@@ -62,6 +62,8 @@ class ScimTarget(ScimGroups, ScimChanges):
         can = {"patch": features.patch, "filter": features.filter, "etag": features.etag}
         said = [f"{'has' if value else 'no'} {name}" for name, value in can.items()]
         said += [] if Capability.GROUPS in self.capabilities else ["no groups"]
+        demanded = self._profile.required or self._wire.demanded(self._kind.schema)
+        said += [f"demands {', '.join(demanded)}"] if demanded else []
         made = "" if self._options.profile == "generic" else f" ({self._options.profile})"
         found = f"{place.lower()} can be read" + ("" if some else ", there are none yet")
         return f"SCIM 2.0 at {self._wire.url}{made}: {', '.join(said)}; {found}"

@@ -173,6 +173,15 @@ class ScimWire:
         # Some servers give a whole URL there, and the base may be seen under another name from where they are.
         return {str(one.get("name")): str(one.get("endpoint")).rstrip("/").rpartition("/")[2] for one in types} or None
 
+    def demanded(self, schema: str) -> list[str]:
+        """The attributes that the server says nothing of this schema can be without (RFC 7643 section 7)."""
+        listed = (self._discover("Schemas") or {}).get("resources")
+        for one in [_named(one) for one in listed] if isinstance(listed, list) else []:
+            if str(one.get("id", "")).lower() == schema.lower():
+                attributes = [_named(part) for part in one.get("attributes") or []]
+                return [str(part.get("name")) for part in attributes if part.get("required") is True]
+        return []
+
     def _discover(self, page: str) -> Json | None:
         """A page about the server itself, its names in lower case; None where the server has no such page."""
         answer = self._send("GET", (page,), refused=(400, 403, 404, 405, 501))

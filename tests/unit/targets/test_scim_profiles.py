@@ -76,6 +76,15 @@ def test_agents_where_the_server_has_none_are_unsupported(scim: Serve) -> None:
         target.check()
 
 
+def test_checking_says_what_the_server_demands_of_every_account(scim: Serve) -> None:
+    attributes = [{"name": "userName", "required": True}, {"name": "name", "required": True}, {"name": "title"}]
+    schema = {"id": "urn:ietf:params:scim:schemas:core:2.0:User", "attributes": attributes}
+    routes = {"GET /Schemas": Reply(body=listed([{"id": "urn:other"}, schema])), "GET /Users": Reply(body=listed([]))}
+    _, target = scim(routes)
+
+    assert "demands userName, name;" in target.check()
+
+
 def test_resources_are_where_the_server_says(scim: Serve) -> None:
     elsewhere = {"name": "User", "endpoint": "https://seen.from.inside/scim/v2/People/"}
     routes = {
