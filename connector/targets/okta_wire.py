@@ -52,11 +52,12 @@ class OktaOptions(WireOptions):
         default="governance",
         choices=("governance", "none"),
     )
+    governance_url: str = option("where the governance API is, if not at url", default="")
     keys: bool = option("the mapping gives the agents' public keys (jwks); else keys are left alone", default=False)
     wait: float = option("seconds to wait for an operation on an agent before looking again later", default=10.0)
 
     def problems(self) -> list[str]:
-        found = super().problems() + self.address_problems("url")
+        found = super().problems() + self.address_problems("url", "governance_url")
         by_key = bool(self.client_id and self.private_key)
         if by_key == (self.token is not None) or (self.token and (self.client_id or self.private_key)):
             found.append("token: give either token, or client_id and private_key")
@@ -120,9 +121,9 @@ class OktaDirectory:
             yield from page
 
 
-def open_wire(options: OktaOptions, clock: Clock, *, scope: str) -> RestWire:
+def open_wire(options: OktaOptions, clock: Clock, *, scope: str, url: str = "") -> RestWire:
     return RestWire(
-        options.url,
+        url or options.url,
         options.http(clock),
         options.sign_in(scope),
         VENDOR,

@@ -13,6 +13,7 @@ from connector.targets.base import Target
 from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
+from connector.targets.okta_agents import OktaAgents
 from connector.targets.okta_users import OktaUsers
 from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
@@ -33,7 +34,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
-    "okta": Kind(OktaOptions, {"user": OktaUsers}),
+    "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
     "scim": Kind(ScimOptions, {"user": ScimTarget}),
 }
 

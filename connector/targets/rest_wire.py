@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -28,6 +29,9 @@ _LONGEST_PAUSE: Final = 120.0
 _USUAL_WAIT: Final = 10.0
 _CONCURRENT_WAIT: Final = 5.0
 _LONGEST_RESET: Final = 600.0  # windows are minutes; a clock that is wrong must not stop us for days
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class RestWire:
         """
         url, seen = self._address(path), set[str]()
         for _ in range(_MAX_PAGES):
-            items, following = cut(self._patiently(url, params, headers))
+            items, following = cut(self.patiently(partial(self._read, url, params, headers)))
             yield items
             if not following:
                 return
@@ -158,15 +162,16 @@ class RestWire:
             url, params = following, None
         raise Unreachable(f"{self._vendor.name} at {self.url}: the list {'/'.join(path)} does not end")
 
-    def _patiently(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Reply:
+    def patiently(self, call: Callable[[], T]) -> T:
+        """The call's result; waits where the quota asks for it, for calls inside a walk that would have to begin anew."""
         for _ in range(_MAX_PAUSES):
             try:
-                return self._read(url, params, headers)
+                return call()
             except Throttled as busy:
                 if busy.retry_after is None or busy.retry_after > _LONGEST_PAUSE:
                     raise
                 self.pause(busy.retry_after)
-        return self._read(url, params, headers)
+        return call()
 
     def _read(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Reply:
         answer = self._send("GET", url, params=params, headers=headers)
