@@ -127,6 +127,12 @@ class RestWire:
         """What is there. NotThere where the vendor says that there is nothing."""
         return self._read(self._address(path), params, headers)
 
+    def follow(self, url: str) -> Reply:
+        """What is at an address that the target itself has given. Rejected where it leads to another host."""
+        if not url.startswith(self.url + "/"):
+            raise Rejected(f"{self._vendor.name} gave an address that is not below {self.url}")
+        return self._read(url, None, None)
+
     def write(
         self,
         method: str,
@@ -148,11 +154,13 @@ class RestWire:
     ) -> Iterator[list[Json]]:
         """A list, page after page; `cut` gives a page's items and the URL of the next page ("" for the end).
 
-        The walk waits where the quota asks for it: begun anew each time, a long one would never end. What cannot be read raises.
+        A walk that has begun waits where the quota asks for it: begun anew each time, a long one would never end. What cannot be read
+        raises.
         """
         url, seen = self._address(path), set[str]()
-        for _ in range(_MAX_PAGES):
-            items, following = cut(self.patiently(partial(self._read, url, params, headers)))
+        for place in range(_MAX_PAGES):
+            read = partial(self._read, url, params, headers)
+            items, following = cut(self.patiently(read) if place else read())
             yield items
             if not following:
                 return

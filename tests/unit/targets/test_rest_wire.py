@@ -229,6 +229,16 @@ def test_a_walk_goes_from_page_to_page_and_waits_where_the_quota_asks_for_it(acm
     assert [request.path for request in server.requests][:2] == ["/things?limit=1", "/things/more?after=1"]
 
 
+def test_a_walk_that_has_not_begun_does_not_wait(acme: Open) -> None:
+    waited: list[float] = []
+    _, wire = acme({"GET /things": answer(429, {"code": "X"}, headers={"Retry-After": "9"})}, pause=waited.append)
+
+    with pytest.raises(Throttled):
+        list(wire.pages("things", cut=_cut))
+
+    assert waited == []
+
+
 def test_a_walk_that_fails_on_its_second_page_raises(acme: Open) -> None:
     server, wire = acme({})
     first = answer(200, {"items": [{"id": 1}], "next": f"{server.url}/things/more"})
