@@ -21,7 +21,7 @@ OBJECTS: Final = {
     "scim": ("user",),
     "ldap": ("entry",),
     "okta": ("user", "agent"),
-    "entra": ("user",),
+    "entra": ("user", "agent"),
 }
 KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor

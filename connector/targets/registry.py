@@ -10,6 +10,7 @@ from typing import Any
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
 from connector.targets.base import Target
+from connector.targets.entra_agents import EntraAgents
 from connector.targets.entra_users import EntraUsers
 from connector.targets.entra_wire import EntraOptions
 from connector.targets.ldap import LdapTarget
@@ -34,7 +35,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "entra": Kind(EntraOptions, {"user": EntraUsers}),
+    "entra": Kind(EntraOptions, {"user": EntraUsers, "agent": EntraAgents}),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
     "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
