@@ -22,6 +22,7 @@ OBJECTS: Final = {
     "ldap": ("entry",),
     "okta": ("user", "agent"),
     "entra": ("user", "agent"),
+    "pingone": ("user",),
 }
 KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor

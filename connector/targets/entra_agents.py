@@ -20,8 +20,9 @@ from connector.targets.entra_agent_parts import (
     set_people,
 )
 from connector.targets.entra_groups import EntraDirectory
-from connector.targets.entra_wire import EntraOptions, equals, is_equal, listed, quoted
+from connector.targets.entra_wire import EntraOptions, equals, listed, quoted
 from connector.targets.line import NotThere
+from connector.targets.rest_values import holds
 from connector.targets.sign_in import Json
 
 _TAG: Final = "agentidp:"
@@ -72,8 +73,8 @@ class EntraAgents(EntraDirectory):
             return [self._account(one) for one in found if _external_id(one) == value]
         if attribute == "displayName":
             found = self._filtered(equals(attribute, value))
-            return [self._account(one) for one in found if is_equal(one.get(attribute), value)]
-        return [account for account in self.accounts() if is_equal(account.attributes.get(attribute), value)]
+            return [self._account(one) for one in found if holds(one.get(attribute), value)]
+        return [account for account in self.accounts() if holds(account.attributes.get(attribute), value)]
 
     def normalise(self, account: Account) -> Account:
         """Without the user's name where agents have no users here; names of users in one case."""
@@ -200,7 +201,7 @@ class EntraAgents(EntraDirectory):
             make_agent_user(self._wire, account.id, name=name, display_name=shown, active=account.active)
         elif user is not None and not name:
             self._discard(str(user["id"]), "users")
-        elif user is not None and not is_equal(user.get("userPrincipalName"), name):
+        elif user is not None and not holds(user.get("userPrincipalName"), name):
             self._wire.write("PATCH", "users", str(user["id"]), body={"userPrincipalName": name})
 
     def _enable_user(self, account_id: str, active: bool) -> None:

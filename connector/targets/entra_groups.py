@@ -7,13 +7,14 @@ a group would delete the member.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from connector.core.clock import Clock
-from connector.targets.base import Account, AlreadyExists, Group, Missing, Rejected, Value
+from connector.targets.base import Account, AlreadyExists, Group, Missing, Rejected
 from connector.targets.entra_recent import Newborns
-from connector.targets.entra_wire import EntraOptions, equals, is_equal, listed, open_wire, reference, value_at
+from connector.targets.entra_wire import EntraOptions, equals, listed, open_wire, reference
 from connector.targets.line import NotThere
+from connector.targets.rest_values import flat, holds, value_at
 from connector.targets.sign_in import Json
 
 _MOST: Final = "999"
@@ -64,7 +65,7 @@ class EntraDirectory:
     def people(self) -> Iterator[Account]:
         attribute, _, value = self._options.accounts_where.partition("=")
         for user in listed(self._wire, "users", select=self._select, top=_MOST):
-            if not attribute or not is_equal(value_at(user, attribute), value):
+            if not attribute or not holds(value_at(user, attribute), value):
                 yield user_account(user)
 
     def groups(self) -> Iterator[Group]:
@@ -82,7 +83,7 @@ class EntraDirectory:
     def find_group(self, name: str) -> Group | None:
         """The one group of that name that can be written: names are not unique here."""
         named = listed(self._wire, "groups", filter=equals("displayName", name), select=_GROUP_PARTS)
-        fitting = [_group(one) for one in named if _is_ours(one) and is_equal(one.get("displayName"), name)]
+        fitting = [_group(one) for one in named if _is_ours(one) and holds(one.get("displayName"), name)]
         if len(fitting) > 1:
             raise Rejected(f"{len(fitting)} groups have the name {name!r}: rename all but one, or use a prefix")
         return fitting[0] if fitting else None
@@ -145,7 +146,7 @@ class EntraDirectory:
             return
         query = {"filter": equals(attribute, value), "select": self._select} | ({"expand": expand} if expand else {})
         for user in listed(self._wire, "users", advanced=attribute not in _PLAIN_FILTERS, **query):
-            if is_equal(value_at(user, attribute), value):
+            if holds(value_at(user, attribute), value):
                 yield user
 
     def _discard(self, account_id: str, *path: str) -> None:
@@ -165,18 +166,11 @@ class EntraDirectory:
 
 def user_account(user: Json) -> Account:
     """A user as an account: its properties, with `manager` as the manager's id."""
-    flat: dict[str, Value] = {}
-    for name, value in user.items():
-        if name in ("id", "accountEnabled", "manager") or name.startswith("@"):
-            continue
-        parts: Any = value.items() if isinstance(value, dict) else ()
-        flat |= {f"{name}.{inner}": part for inner, part in parts if part is not None}
-        if value is not None and value != [] and not isinstance(value, dict):
-            flat[name] = value
-    manager = user.get("manager")
-    if isinstance(manager, dict) and manager.get("id"):
-        flat["manager"] = str(manager["id"])
-    return Account(id=str(user["id"]), active=user.get("accountEnabled") is not False, attributes=flat)
+    attributes = flat(user, without=("id", "accountEnabled", "manager"))
+    manager = value_at(user, "manager.id")
+    if manager:
+        attributes["manager"] = str(manager)
+    return Account(id=str(user["id"]), active=user.get("accountEnabled") is not False, attributes=attributes)
 
 
 def _group(group: Json) -> Group:

@@ -21,11 +21,11 @@ from connector.targets.base import (
     Rejected,
     TargetError,
     Unreachable,
-    Value,
 )
 from connector.targets.entra_groups import EntraDirectory, user_account
-from connector.targets.entra_wire import LOOK_AGAIN, is_equal, listed, reference, value_at
+from connector.targets.entra_wire import LOOK_AGAIN, listed, reference
 from connector.targets.line import NotThere
+from connector.targets.rest_values import folded, holds, nested, value_at
 from connector.targets.sign_in import Json
 
 _NAME: Final = "userPrincipalName"
@@ -72,12 +72,11 @@ class EntraUsers(EntraDirectory):
         found = [user_account(user) for user in self._users_where(attribute, value, _MANAGER)]
         newborn = self._newborns.anchor_of(value.casefold()) if attribute == _NAME and not found else ""
         account = self.read(newborn) if newborn else None
-        return [account] if account is not None and is_equal(account.attributes.get(_NAME), value) else found
+        return [account] if account is not None and holds(account.attributes.get(_NAME), value) else found
 
     def normalise(self, account: Account) -> Account:
         """Names in one case, as Entra compares them."""
-        kept = {name: _folded(name, value) for name, value in account.attributes.items()}
-        return replace(account, name="", attributes=kept)
+        return replace(account, name="", attributes=folded(account.attributes, _IN_ANY_CASE))
 
     def create(self, account: Account) -> Account:
         name = str(account.attributes.get(_NAME, ""))
@@ -86,7 +85,7 @@ class EntraUsers(EntraDirectory):
         manager = account.attributes.get("manager")
         # Nobody ever learns this password: Entra demands one of every user.
         password = {"forceChangePasswordNextSignIn": False, "password": f"{secrets.token_urlsafe(32)}aA1!"}
-        body = {"accountEnabled": account.active, **_nested(account.attributes), "passwordProfile": password}
+        body = {"accountEnabled": account.active, **_body(account.attributes), "passwordProfile": password}
         try:
             made = self._wire.write("POST", "users", body=body).object
         except AlreadyExists as taken:
@@ -97,7 +96,7 @@ class EntraUsers(EntraDirectory):
         return replace(account, id=str(made["id"]), name="")
 
     def update(self, account_id: str, changes: Changes) -> Account:
-        body = _nested({**changes.set, **dict.fromkeys(changes.clear)})
+        body = _body({**changes.set, **dict.fromkeys(changes.clear)})
         name = str(changes.set.get(_NAME, ""))
         if body:
             try:
@@ -135,7 +134,7 @@ class EntraUsers(EntraDirectory):
         attribute, _, wanted = self._options.accounts_where.partition("=")
         gone = tuple(str(one["id"]) for one in value if "@removed" in one)
         there = [one for one in value if "@removed" not in one]
-        ours = [one for one in there if not attribute or is_equal(value_at(one, attribute), wanted)]
+        ours = [one for one in there if not attribute or holds(value_at(one, attribute), wanted)]
         return ChangedPage(tuple(map(user_account, ours)), gone, following or end, whole=whole), following
 
     def _as_sent(self, account_id: str, changes: Changes) -> Account:
@@ -169,17 +168,6 @@ class EntraUsers(EntraDirectory):
         return AlreadyExists(taken.detail, id=holders[0].id if holders else "", attribute=taken.attribute)
 
 
-def _nested(attributes: Mapping[str, Any]) -> Json:
-    """Properties as Graph takes them; the manager is a relation and not among them."""
-    body: Json = {}
-    for name, value in attributes.items():
-        outer, _, inner = name.partition(".")
-        if inner:
-            body.setdefault(outer, {})[inner] = value
-        elif name != "manager":
-            body[name] = value
-    return body
-
-
-def _folded(name: str, value: Value) -> Value:
-    return value.lower() if name in _IN_ANY_CASE and isinstance(value, str) else value
+def _body(attributes: Mapping[str, Any]) -> Json:
+    """Without the manager, which is a relation and no property."""
+    return nested({name: value for name, value in attributes.items() if name != "manager"})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from connector.core.clock import Clock
@@ -163,16 +163,3 @@ def _head_room(headers: Mapping[str, str], reserve: float, _now: datetime) -> fl
 
 
 VENDOR: Final = Vendor("Microsoft Graph", _said, _classify, request_id="request-id", head_room=_head_room)
-
-
-def value_at(thing: Mapping[str, Any], attribute: str) -> Any:
-    """A property, or with a dot one within another."""
-    outer, _, inner = attribute.partition(".")
-    found = thing.get(outer)
-    return (found.get(inner) if isinstance(found, Mapping) else None) if inner else found
-
-
-def is_equal(held: Any, value: str) -> bool:
-    """As Graph compares texts: without case."""
-    each = held if isinstance(held, list) else [held]
-    return value.casefold() in (str(one).casefold() for one in each if one is not None)

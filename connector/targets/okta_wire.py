@@ -16,6 +16,7 @@ from connector.targets.base import Account, AlreadyExists, Group, Missing, Rejec
 from connector.targets.line import NotThere
 from connector.targets.options import option
 from connector.targets.rest_options import WireOptions
+from connector.targets.rest_values import holds
 from connector.targets.rest_wire import Refusal, Reply, RestWire, Said, Vendor
 from connector.targets.sign_in import Json, SignIn
 
@@ -91,7 +92,7 @@ class OktaDirectory:
     def people(self) -> Iterator[Account]:
         attribute, _, value = self._options.accounts_where.partition("=")
         for user in self._list("api", "v1", "users"):
-            if not attribute or not holds(user, attribute, value):
+            if not attribute or not holds(profile_of(user).get(attribute), value):
                 yield account_of(user)
 
     def groups(self) -> Iterator[Group]:
@@ -112,7 +113,7 @@ class OktaDirectory:
         by = "filter" if attribute in _FILTERABLE else "search"
         expression = f"profile.{attribute} eq {orjson.dumps(plain(value)).decode()}"
         for user in self._list("api", "v1", "users", **{by: expression}):
-            if holds(user, attribute, plain(value)):
+            if holds(profile_of(user).get(attribute), plain(value)):
                 yield user
 
     def _list(self, *path: str, limit: str = "", **params: str) -> Iterator[Json]:
@@ -151,12 +152,6 @@ def group_of(group: Json) -> Group:
 def profile_of(thing: Json) -> Json:
     profile = thing.get("profile")
     return profile if isinstance(profile, dict) else {}
-
-
-def holds(user: Json, attribute: str, value: str) -> bool:
-    held = profile_of(user).get(attribute)
-    each = held if isinstance(held, list) else [held]
-    return value.casefold() in (str(one).casefold() for one in each if one is not None)
 
 
 def _cut(reply: Reply) -> tuple[list[Json], str]:

@@ -20,6 +20,8 @@ from connector.targets.okta_agents import OktaAgents
 from connector.targets.okta_users import OktaUsers
 from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
+from connector.targets.pingone import PingOneTarget
+from connector.targets.pingone_wire import PingOneOptions
 from connector.targets.scim import ScimOptions, ScimTarget
 
 
@@ -39,6 +41,7 @@ KINDS: dict[str, Kind] = {
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
     "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
+    "pingone": Kind(PingOneOptions, {"user": PingOneTarget}),
     "scim": Kind(ScimOptions, {"user": ScimTarget}),
 }
 
