@@ -31,7 +31,6 @@ from connector.targets.sign_in import Json
 _NAME: Final = "userPrincipalName"
 _MANAGER: Final = "manager($select=id)"
 _IN_ANY_CASE: Final = (_NAME, "mailNickname", "mail")
-_PAGE: Final = "500"
 
 
 class EntraUsers(EntraDirectory):
@@ -56,7 +55,7 @@ class EntraUsers(EntraDirectory):
         attribute, _, value = self._options.accounts_where.partition("=")
         if attribute:
             return map(user_account, self._users_where(attribute, value, _MANAGER))
-        return map(user_account, listed(self._wire, "users", select=self._select, expand=_MANAGER, top=_PAGE))
+        return map(user_account, listed(self._wire, "users", select=self._select, expand=_MANAGER, top=self._top))
 
     def read(self, account_id: str) -> Account | None:
         try:

@@ -53,6 +53,7 @@ class EntraOptions(RestOptions):
     blueprint: str = option("appId of the blueprint of new agents (default: one named blueprint_name)", default="")
     blueprint_name: str = option("name of the blueprint that is made where blueprint is empty", default="AI agents")
     agent_users: bool = option("the mapping gives agents a user of their own (userPrincipalName)", default=False)
+    page_size: int = option("objects asked for at once; Graph takes at most 999", default=500)
     purge: bool = option("delete for good, instead of leaving it restorable for 30 days", default=False)
     propagation: float = option("seconds that Entra may take to show what was created", default=300.0)
 

@@ -1,10 +1,14 @@
 """Agents as users of Entra keep the contract at a stand-in with Entra's rules, and its delays are no failures."""
 
+import base64
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
+from connector.core import jose
 from connector.core.errors import Misconfigured
 from connector.targets.base import (
     Account,
@@ -24,8 +28,9 @@ from connector.targets.entra_users import EntraUsers
 from connector.targets.registry import open_target
 from tests.conftest import Clock
 from tests.contract.target_contract import GroupContract, Shape
-from tests.servers.entra_fake import CLIENT, SECRET, TENANT, EntraFake
+from tests.servers.entra_fake import CLIENT, SECRET, EntraFake
 from tests.servers.fake import Fault, serving
+from tests.servers.pki import Pki
 
 Open = Callable[..., EntraUsers]
 
@@ -43,7 +48,7 @@ def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ope
     usual = {
         "url": fake.base,
         "login_url": fake.url,
-        "tenant": TENANT,
+        "tenant": fake.tenant,
         "client_id": CLIENT,
         "client_secret": "env:GRAPH_SECRET",
     }
@@ -351,14 +356,33 @@ def test_a_wrong_secret_is_told_in_entras_words_without_it(entra: Open, monkeypa
     assert "not-the-client-secret" not in str(problem.value)
 
 
-def test_a_key_needs_its_certificate(entra: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_needs_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "-----BEGIN PRIVATE KEY-----")
-    options = {"tenant": TENANT, "client_id": CLIENT, "private_key": "env:KEY"}
+    options = {"tenant": "contoso.example", "client_id": CLIENT, "private_key": "env:KEY"}
 
     with pytest.raises(Misconfigured, match="certificate: is needed with private_key"):
         open_target("entra", "entra", options)
     with pytest.raises(Misconfigured, match="certificate: cannot use /nowhere"):
         open_target("entra", "entra", options | {"certificate": "/nowhere"})
+
+
+def test_a_certificate_signs_in_and_is_named_by_its_thumbprint(
+    entra: Open, fake: EntraFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", pki.server_key_file.read_text())
+    options = {
+        "tenant": fake.tenant,
+        "client_id": CLIENT,
+        "url": fake.base,
+        "login_url": fake.url,
+        "private_key": "env:KEY",
+    }
+
+    open_target("entra", "entra", options | {"certificate": str(pki.server_certificate_file)}).check()
+
+    certificate = load_pem_x509_certificate(pki.server_certificate_file.read_bytes())
+    wanted = base64.urlsafe_b64encode(certificate.fingerprint(SHA256())).rstrip(b"=").decode()
+    assert jose.unverified_header(fake.assertion)["x5t#S256"] == wanted
 
 
 def test_who_holds_a_name_is_told(entra: Open) -> None:

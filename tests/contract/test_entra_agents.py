@@ -22,7 +22,7 @@ from connector.targets.registry import open_target
 from tests.conftest import Clock
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.entra_agents_fake import EntraAgentsFake
-from tests.servers.entra_fake import CLIENT, SECRET, TENANT
+from tests.servers.entra_fake import CLIENT, SECRET
 from tests.servers.fake import Fault, serving
 
 Open = Callable[..., EntraAgents]
@@ -46,7 +46,7 @@ def entra(fake: EntraAgentsFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) 
     usual = {
         "url": fake.base,
         "login_url": fake.url,
-        "tenant": TENANT,
+        "tenant": fake.tenant,
         "client_id": CLIENT,
         "client_secret": "env:GRAPH_SECRET",
     }

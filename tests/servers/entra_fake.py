@@ -14,7 +14,7 @@ from flask import Response, jsonify, request
 
 from tests.servers.fake import Answer, Fake
 
-TENANT, CLIENT, SECRET, TOKEN = "contoso.example", "app-1", "graph-client-secret", "graph-access-token"
+CLIENT, SECRET, TOKEN = "app-1", "graph-client-secret", "graph-access-token"
 USUAL = (
     "businessPhones",
     "displayName",
@@ -33,10 +33,12 @@ _NOT_READABLE = ("passwordProfile", "manager", "deleted")
 class EntraFake(Fake):
     def __init__(self) -> None:
         super().__init__()
+        self.tenant = str(uuid.uuid4())  # what a process remembers of one tenant must not reach the next test
         self.objects: dict[str, dict[str, Any]] = {}  # users and groups by id, with "kind"
         self.deleted: dict[str, dict[str, Any]] = {}
         self.members: dict[str, list[str]] = {}
         self.hidden: dict[str, int] = {}
+        self.assertion = ""  # the last one that a token was asked for with
         self.lag = 0
         self.used = 0.0
         self.changes: list[str] = []  # ids, in the order of their changes; a delta token is a place in it
@@ -125,10 +127,13 @@ class EntraFake(Fake):
         return [one.rpartition("/")[2] for one in body.get(f"{name}@odata.bind", [])]
 
     def _token_route(self) -> None:
-        @self.route("POST", f"/{TENANT}/oauth2/v2.0/token")
+        @self.route("POST", f"/{self.tenant}/oauth2/v2.0/token")
         def token() -> Answer:
             form = {name: values[0] for name, values in parse_qs(request.get_data(as_text=True)).items()}
-            if form.get("client_secret") != SECRET or form.get("scope") != f"{self.url}/.default":
+            self.assertion = form.get("client_assertion", "")
+            if (form.get("client_secret") != SECRET and not self.assertion) or form.get(
+                "scope"
+            ) != f"{self.url}/.default":
                 return {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret"}, 401
             return {"token_type": "Bearer", "expires_in": 3599, "access_token": TOKEN}, 200
 
