@@ -19,7 +19,7 @@ import orjson
 
 from connector.core.clock import Clock
 from connector.core.http import Answer, HttpClient
-from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.targets.base import AlreadyExists, NotAllowed, Rejected, Throttled, Unreachable
 from connector.targets.line import Line, NotThere
 from connector.targets.sign_in import Json, SignIn, json_object, number
 
@@ -208,7 +208,7 @@ class RestWire:
         if answer.status < 300:
             return answer
         problem = self._problem(answer)
-        if isinstance(problem, TargetError) and problem.retry and problem.retry_after is not None:
+        if isinstance(problem, Throttled | Unreachable) and problem.retry_after is not None:
             self._line.hush(problem.retry_after, problem.detail)
         raise problem
 
