@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from joserfc import jwk, jws
 from joserfc.errors import JoseError
 
@@ -58,6 +59,15 @@ def sign_with(private_pem: str, claims: dict[str, Any], *, header: dict[str, str
         return jws.serialize_compact(signed, orjson.dumps(claims), key, algorithms=[algorithm])
     except (JoseError, ValueError, KeyError, TypeError):  # without its cause, which may hold the key
         raise Invalid("the private key cannot sign: it must be RSA, EC P-256 or P-384, or Ed25519, in PEM") from None
+
+
+def certificate_thumbprint(pem: bytes) -> str:
+    """`x5t#S256` of a certificate (RFC 7515 section 4.1.8). Invalid where it is none."""
+    try:
+        digest = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    except ValueError as problem:
+        raise Invalid("it is not a certificate in PEM") from problem
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def unverified_header(token: str) -> dict[str, Any]:

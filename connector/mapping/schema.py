@@ -21,7 +21,9 @@ OBJECTS: Final = {
     "scim": ("user", "agent"),
     "ldap": ("entry",),
     "keycloak": ("user", "client"),
-    "okta": ("user",),
+    "okta": ("user", "agent"),
+    "entra": ("user", "agent"),
+    "pingone": ("user",),
 }
 KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor

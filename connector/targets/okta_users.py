@@ -19,7 +19,6 @@ from connector.targets.base import (
     Missing,
     NotAllowed,
     Rejected,
-    Value,
 )
 from connector.targets.line import NotThere
 from connector.targets.okta_wire import (
@@ -30,6 +29,7 @@ from connector.targets.okta_wire import (
     open_wire,
     plain,
 )
+from connector.targets.rest_values import folded
 from connector.targets.sign_in import Json
 
 _SCOPE = "okta.users.manage okta.groups.manage okta.schemas.read"
@@ -65,7 +65,8 @@ class OktaUsers(OktaDirectory):
 
     def normalise(self, account: Account) -> Account:
         """Without characters that Okta cannot keep; login and e-mail address in one case."""
-        return replace(account, name="", attributes={name: _kept(name, v) for name, v in account.attributes.items()})
+        kept = {name: plain(value) for name, value in account.attributes.items()}
+        return replace(account, name="", attributes=folded(kept, _IN_ANY_CASE))
 
     def create(self, account: Account) -> Account:
         login = str(account.attributes.get("login", ""))
@@ -200,8 +201,3 @@ def _step_to(active: bool, status: str) -> str:
     if status == "ACTIVE":
         return "suspend"
     return "" if status in ("SUSPENDED", "STAGED", "DEPROVISIONED") else "deactivate"
-
-
-def _kept(name: str, value: Value) -> Value:
-    kept: Value = plain(value)
-    return kept.lower() if name in _IN_ANY_CASE and isinstance(kept, str) else kept

@@ -16,6 +16,7 @@ from connector.targets.base import Account, AlreadyExists, Group, Missing, Rejec
 from connector.targets.line import NotThere
 from connector.targets.options import option
 from connector.targets.rest_options import WireOptions
+from connector.targets.rest_values import holds
 from connector.targets.rest_wire import Refusal, Reply, RestWire, Said, Vendor
 from connector.targets.sign_in import Json, SignIn
 
@@ -52,11 +53,12 @@ class OktaOptions(WireOptions):
         default="governance",
         choices=("governance", "none"),
     )
+    governance_url: str = option("where the governance API is, if not at url", default="")
     keys: bool = option("the mapping gives the agents' public keys (jwks); else keys are left alone", default=False)
     wait: float = option("seconds to wait for an operation on an agent before looking again later", default=10.0)
 
     def problems(self) -> list[str]:
-        found = super().problems() + self.address_problems("url")
+        found = super().problems() + self.address_problems("url", "governance_url")
         by_key = bool(self.client_id and self.private_key)
         if by_key == (self.token is not None) or (self.token and (self.client_id or self.private_key)):
             found.append("token: give either token, or client_id and private_key")
@@ -90,7 +92,7 @@ class OktaDirectory:
     def people(self) -> Iterator[Account]:
         attribute, _, value = self._options.accounts_where.partition("=")
         for user in self._list("api", "v1", "users"):
-            if not attribute or not holds(user, attribute, value):
+            if not attribute or not holds(profile_of(user).get(attribute), value):
                 yield account_of(user)
 
     def groups(self) -> Iterator[Group]:
@@ -111,7 +113,7 @@ class OktaDirectory:
         by = "filter" if attribute in _FILTERABLE else "search"
         expression = f"profile.{attribute} eq {orjson.dumps(plain(value)).decode()}"
         for user in self._list("api", "v1", "users", **{by: expression}):
-            if holds(user, attribute, plain(value)):
+            if holds(profile_of(user).get(attribute), plain(value)):
                 yield user
 
     def _list(self, *path: str, limit: str = "", **params: str) -> Iterator[Json]:
@@ -120,9 +122,9 @@ class OktaDirectory:
             yield from page
 
 
-def open_wire(options: OktaOptions, clock: Clock, *, scope: str) -> RestWire:
+def open_wire(options: OktaOptions, clock: Clock, *, scope: str, url: str = "") -> RestWire:
     return RestWire(
-        options.url,
+        url or options.url,
         options.http(clock),
         options.sign_in(scope),
         VENDOR,
@@ -150,12 +152,6 @@ def group_of(group: Json) -> Group:
 def profile_of(thing: Json) -> Json:
     profile = thing.get("profile")
     return profile if isinstance(profile, dict) else {}
-
-
-def holds(user: Json, attribute: str, value: str) -> bool:
-    held = profile_of(user).get(attribute)
-    each = held if isinstance(held, list) else [held]
-    return value.casefold() in (str(one).casefold() for one in each if one is not None)
 
 
 def _cut(reply: Reply) -> tuple[list[Json], str]:

@@ -11,14 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import orjson
 
 from connector.core.clock import Clock
 from connector.core.http import Answer, HttpClient
-from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.targets.base import AlreadyExists, NotAllowed, Rejected, Throttled, Unreachable
 from connector.targets.line import Line, NotThere
 from connector.targets.sign_in import Json, SignIn, json_object, number
 
@@ -28,6 +29,9 @@ _LONGEST_PAUSE: Final = 120.0
 _USUAL_WAIT: Final = 10.0
 _CONCURRENT_WAIT: Final = 5.0
 _LONGEST_RESET: Final = 600.0  # windows are minutes; a clock that is wrong must not stop us for days
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,12 @@ class RestWire:
         """What is there. NotThere where the vendor says that there is nothing."""
         return self._read(self._address(path), params, headers)
 
+    def follow(self, url: str) -> Reply:
+        """What is at an address that the target itself has given. Rejected where it leads to another host."""
+        if not url.startswith(self.url + "/"):
+            raise Rejected(f"{self._vendor.name} gave an address that is not below {self.url}")
+        return self._read(url, None, None)
+
     def write(
         self,
         method: str,
@@ -144,11 +154,13 @@ class RestWire:
     ) -> Iterator[list[Json]]:
         """A list, page after page; `cut` gives a page's items and the URL of the next page ("" for the end).
 
-        The walk waits where the quota asks for it: begun anew each time, a long one would never end. What cannot be read raises.
+        A walk that has begun waits where the quota asks for it: begun anew each time, a long one would never end. What cannot be read
+        raises.
         """
         url, seen = self._address(path), set[str]()
-        for _ in range(_MAX_PAGES):
-            items, following = cut(self._patiently(url, params, headers))
+        for place in range(_MAX_PAGES):
+            read = partial(self._read, url, params, headers)
+            items, following = cut(self.patiently(read) if place else read())
             yield items
             if not following:
                 return
@@ -158,15 +170,16 @@ class RestWire:
             url, params = following, None
         raise Unreachable(f"{self._vendor.name} at {self.url}: the list {'/'.join(path)} does not end")
 
-    def _patiently(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Reply:
+    def patiently(self, call: Callable[[], T]) -> T:
+        """The call's result; waits where the quota asks for it, for calls inside a walk that would have to begin anew."""
         for _ in range(_MAX_PAUSES):
             try:
-                return self._read(url, params, headers)
+                return call()
             except Throttled as busy:
                 if busy.retry_after is None or busy.retry_after > _LONGEST_PAUSE:
                     raise
                 self.pause(busy.retry_after)
-        return self._read(url, params, headers)
+        return call()
 
     def _read(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Reply:
         answer = self._send("GET", url, params=params, headers=headers)
@@ -195,7 +208,7 @@ class RestWire:
         if answer.status < 300:
             return answer
         problem = self._problem(answer)
-        if isinstance(problem, TargetError) and problem.retry and problem.retry_after is not None:
+        if isinstance(problem, Throttled | Unreachable) and problem.retry_after is not None:
             self._line.hush(problem.retry_after, problem.detail)
         raise problem
 

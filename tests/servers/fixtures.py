@@ -9,6 +9,7 @@ import pytest
 from tests.servers.apache import Apache
 from tests.servers.availability import require, unavailable
 from tests.servers.canaille import Canaille, venv
+from tests.servers.emulate import Emulate
 from tests.servers.keycloak import Keycloak
 from tests.servers.keycloak_files import distribution
 from tests.servers.pki import Pki, make_pki
@@ -76,6 +77,16 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     except ServerError as error:  # no way to Maven Central
         unavailable("keycloak", str(error).replace("\n", " "))
     server = Keycloak.start(tmp_path_factory.mktemp("keycloak"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
+    try:
+        server = Emulate.start(tmp_path_factory.mktemp("emulate"))
+    except ServerError as error:  # no way to a package index
+        unavailable("emulate", str(error).replace("\n", " "))
     yield server
     server.stop()
 

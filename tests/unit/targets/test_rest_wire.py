@@ -11,6 +11,7 @@ from connector.core.secret import Secret
 from connector.targets.base import (
     AlreadyExists,
     NotAllowed,
+    Propagating,
     Rejected,
     TargetError,
     Throttled,
@@ -36,6 +37,8 @@ def _classify(refusal: Refusal) -> Exception | None:
     assert refusal.said is not None
     if refusal.said.code == "DUP":
         return AlreadyExists(refusal.detail, attribute=refusal.said.attribute)
+    if refusal.said.code == "SLOW":
+        return Propagating(refusal.detail, retry_after=20.0)
     return Unreachable(refusal.detail) if refusal.said.code == "NO_REALM" else None
 
 
@@ -171,6 +174,16 @@ def test_after_429_nothing_is_sent_until_the_time_is_over(
     assert wire.get("things", "1").body == {"id": "1"}
 
 
+def test_one_object_that_is_not_shown_yet_does_not_stop_all_others(acme: Open) -> None:
+    slow = answer(400, {"code": "SLOW"})
+    _, wire = acme({"GET /things/1": slow, "GET /things/2": answer(200, {"id": "2"})})
+
+    with pytest.raises(Propagating):
+        wire.get("things", "1")
+
+    assert wire.get("things", "2").body == {"id": "2"}
+
+
 def test_the_reset_is_told_by_the_targets_own_clock(acme: Open, clock: Clock) -> None:
     headers = {"X-Rate-Limit-Limit": "600", "X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "1803902433"}
     clock.move(hours=5)
@@ -227,6 +240,16 @@ def test_a_walk_goes_from_page_to_page_and_waits_where_the_quota_asks_for_it(acm
     assert met == [1, 2]
     assert waited == [9.0]
     assert [request.path for request in server.requests][:2] == ["/things?limit=1", "/things/more?after=1"]
+
+
+def test_a_walk_that_has_not_begun_does_not_wait(acme: Open) -> None:
+    waited: list[float] = []
+    _, wire = acme({"GET /things": answer(429, {"code": "X"}, headers={"Retry-After": "9"})}, pause=waited.append)
+
+    with pytest.raises(Throttled):
+        list(wire.pages("things", cut=_cut))
+
+    assert waited == []
 
 
 def test_a_walk_that_fails_on_its_second_page_raises(acme: Open) -> None:
