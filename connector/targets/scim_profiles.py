@@ -110,7 +110,9 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "aws": Profile(
             features=Features(by_cursor=True, largest_page=100, endpoints=_BOTH),
             write="put",  # of users; groups are changed by PATCH only
-            filters=frozenset({"username", "externalid"}),
+            filters=frozenset(
+                {"username", "externalid", "displayname"}
+            ),  # the last one of groups only; users are then walked
             required=("userName", "name.givenName", "name.familyName", "displayName"),
             one_value=("emails", "phoneNumbers", "addresses"),
             member_with_ref=False,
