@@ -51,7 +51,7 @@ class ScimTarget(ScimGroups, ScimChanges):
     def capabilities(self) -> frozenset[Capability]:
         """Groups until the server has said that it keeps none."""
         known = self._wire.known
-        no_groups = known is not None and known.endpoints is not None and "Group" not in known.endpoints
+        no_groups = known is not None and known.endpoint("Group", "Groups") is None
         found = _ALWAYS if no_groups else _ALWAYS | {Capability.GROUPS}
         return found | {Capability.CHANGES} if self._profile.dates_changes else found
 

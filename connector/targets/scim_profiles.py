@@ -42,6 +42,14 @@ class Features:
     largest_page: int | None = None
     endpoints: Mapping[str, str] | None = None
 
+    def endpoint(self, type_: str, usual: str) -> str | None:
+        """By the type's name in any case, or by the usual endpoint under whatever name; None where there is neither."""
+        if self.endpoints is None:
+            return usual
+        by_name = {name.lower(): place for name, place in self.endpoints.items()}
+        by_place = {place.lower(): place for place in self.endpoints.values()}
+        return by_name.get(type_.lower()) or by_place.get(usual.lower())
+
 
 @dataclass(frozen=True)
 class Query:

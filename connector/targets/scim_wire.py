@@ -70,8 +70,7 @@ class ScimWire:
 
     def endpoint(self, type_: str, usual: str) -> str | None:
         """Where the server keeps that type of resource; None where it says that it has none."""
-        endpoints = self.features().endpoints
-        return usual if endpoints is None else endpoints.get(type_)
+        return self.features().endpoint(type_, usual)
 
     def pages(self, kind: str, *, query: str = "", params: Mapping[str, str] | None = None) -> Iterator[Json]:
         """Every resource of a list, page after page; Unreachable where the walk has a gap."""

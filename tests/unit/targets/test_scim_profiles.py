@@ -85,13 +85,16 @@ def test_checking_says_what_the_server_demands_of_every_account(scim: Serve) -> 
     assert "demands userName, name;" in target.check()
 
 
-def test_resources_are_where_the_server_says(scim: Serve) -> None:
-    elsewhere = {"name": "User", "endpoint": "https://seen.from.inside/scim/v2/People/"}
-    routes = {
-        "GET /ResourceTypes": Reply(body=listed([elsewhere])),
-        "GET /People/u": Reply(body=user("u", "")),
-    }
-    _, target = scim(routes)
+@pytest.mark.parametrize(
+    ("type_", "place"),
+    [
+        ({"name": "User", "endpoint": "https://seen.from.inside/scim/v2/People/"}, "People"),
+        ({"name": "user", "endpoint": "/users"}, "users"),
+        ({"name": "Employee", "endpoint": "/Users"}, "Users"),
+    ],
+)
+def test_resources_are_where_the_server_says(scim: Serve, type_: dict[str, str], place: str) -> None:
+    _, target = scim({"GET /ResourceTypes": Reply(body=listed([type_])), f"GET /{place}/u": Reply(body=user("u", ""))})
 
     assert target.read("u") is not None
 
