@@ -1,4 +1,4 @@
-"""First schema: what stood in storage/tables.py when it was frozen. Statements only: later changes of the metadata must not reach back.
+"""First schema: what stood in storage/tables/ when it was frozen. Statements only: later changes of the metadata must not reach back.
 
 Nothing is released yet: until 0.1.0 is, this revision may be edited in place together with the metadata (a test compares the two).
 """
@@ -41,6 +41,7 @@ def upgrade() -> None:
     _records()
     _callers()
     _outbound()
+    _reconciliation()
     _saml()
     _audit()
 
@@ -55,6 +56,9 @@ def downgrade() -> None:
         "audit_event",
         "saml_session",
         "saml_app",
+        "tombstone",
+        "correlation_case",
+        "plan",
         "outbox",
         "link",
         "target",
@@ -274,6 +278,11 @@ def _outbound() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         _text("problem", nullable=True),
         _text("last_success", nullable=True),
+        _text("paused", nullable=True),
+        sa.Column("threads", sa.Integer(), nullable=True),
+        sa.Column("rate", sa.Integer(), nullable=False),
+        _text("read", nullable=True),
+        _text("cookie", nullable=True),
         _text("created"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_target")),
     )
@@ -301,6 +310,7 @@ def _outbound() -> None:
         _text("lease", nullable=True),
         _text("lease_until", nullable=True),
         _text("problem", nullable=True),
+        _text("outcome", nullable=True),
         _text("correlation_id"),
         _text("changed"),
         sa.PrimaryKeyConstraint("resource_id", "destination", name=op.f("pk_outbox")),
@@ -311,6 +321,53 @@ def _outbound() -> None:
         ["destination", "priority", "due"],
         sqlite_where=sa.text("wanted > done"),
         postgresql_where=sa.text("wanted > done"),
+    )
+
+
+def _reconciliation() -> None:
+    op.create_table(
+        "plan",
+        _text("id"),
+        _text("target"),
+        _text("digest"),
+        _text("document"),
+        _text("brakes"),
+        _text("state"),
+        _text("made_by"),
+        _text("approved_by", nullable=True),
+        _text("reason", nullable=True),
+        _text("created"),
+        _text("modified"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
+        sa.ForeignKeyConstraint(["target"], ["target.name"], name=op.f("fk_plan_target"), ondelete="CASCADE"),
+    )
+    op.create_index("ix_plan_target", "plan", ["target"])
+    op.create_table(
+        "correlation_case",
+        _text("id"),
+        _text("target"),
+        _text("kind"),
+        _text("about"),
+        _text("accounts"),
+        _text("detail"),
+        _text("state"),
+        _text("decided_by", nullable=True),
+        _text("reason", nullable=True),
+        _text("created"),
+        _text("modified"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correlation_case")),
+        sa.UniqueConstraint("target", "about", name=op.f("uq_correlation_case_target_about")),
+        sa.ForeignKeyConstraint(
+            ["target"], ["target.name"], name=op.f("fk_correlation_case_target"), ondelete="CASCADE"
+        ),
+    )
+    op.create_table(
+        "tombstone",
+        _text("resource_id"),
+        _text("kind"),
+        _text("name"),
+        _text("deleted"),
+        sa.PrimaryKeyConstraint("resource_id", name=op.f("pk_tombstone")),
     )
 
 
