@@ -41,7 +41,6 @@ def upgrade() -> None:
     _records()
     _callers()
     _outbound()
-    _reconciliation()
     _saml()
     _audit()
 
@@ -56,9 +55,6 @@ def downgrade() -> None:
         "audit_event",
         "saml_session",
         "saml_app",
-        "tombstone",
-        "correlation_case",
-        "plan",
         "outbox",
         "link",
         "target",
@@ -321,53 +317,6 @@ def _outbound() -> None:
         ["destination", "priority", "due"],
         sqlite_where=sa.text("wanted > done"),
         postgresql_where=sa.text("wanted > done"),
-    )
-
-
-def _reconciliation() -> None:
-    op.create_table(
-        "plan",
-        _text("id"),
-        _text("target"),
-        _text("digest"),
-        _text("document"),
-        _text("brakes"),
-        _text("state"),
-        _text("made_by"),
-        _text("approved_by", nullable=True),
-        _text("reason", nullable=True),
-        _text("created"),
-        _text("modified"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
-        sa.ForeignKeyConstraint(["target"], ["target.name"], name=op.f("fk_plan_target"), ondelete="CASCADE"),
-    )
-    op.create_index("ix_plan_target", "plan", ["target"])
-    op.create_table(
-        "correlation_case",
-        _text("id"),
-        _text("target"),
-        _text("kind"),
-        _text("about"),
-        _text("accounts"),
-        _text("detail"),
-        _text("state"),
-        _text("decided_by", nullable=True),
-        _text("reason", nullable=True),
-        _text("created"),
-        _text("modified"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_correlation_case")),
-        sa.UniqueConstraint("target", "about", name=op.f("uq_correlation_case_target_about")),
-        sa.ForeignKeyConstraint(
-            ["target"], ["target.name"], name=op.f("fk_correlation_case_target"), ondelete="CASCADE"
-        ),
-    )
-    op.create_table(
-        "tombstone",
-        _text("resource_id"),
-        _text("kind"),
-        _text("name"),
-        _text("deleted"),
-        sa.PrimaryKeyConstraint("resource_id", name=op.f("pk_tombstone")),
     )
 
 
