@@ -8,8 +8,10 @@ from connector.core.ids import NewId, new_id
 from connector.core.keys import KeyRing
 from connector.domain.unit import Domain
 from connector.mapping.load import shipped_folder
+from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
 from connector.provisioning.push import Push
+from connector.provisioning.reconcile import Reconciler
 from connector.provisioning.worker import Worker
 from connector.settings import Settings
 from connector.storage.db import Database
@@ -29,6 +31,15 @@ class Parts:
         """Where mappings are looked for: the operator's folder first, then ours."""
         own = [self.settings.mappings_dir] if self.settings.mappings_dir else []
         return [*own, shipped_folder()]
+
+    @property
+    def attempts(self) -> Attempts:
+        return Attempts(self.domain, self.connections, self.push, lease_seconds=self.settings.lease_seconds)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        threads = self.settings.push_threads
+        return Reconciler(self.domain, self.connections, self.push, self.attempts, threads=threads)
 
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""

@@ -7,7 +7,7 @@ from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
-from connector.storage import owners
+from connector.storage import owners, tombstones
 
 
 def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
@@ -30,6 +30,7 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
     agents = resources.remove(unit, record)
+    tombstones.put(unit.tx, "person", record.id, record.name)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
     ownership.succeed(unit, agents)
     unit.look(agents, priority=work.UPDATE)

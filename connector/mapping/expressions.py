@@ -62,6 +62,12 @@ class Rule:
     transforms: tuple[Transform, ...] = ()
     default: "Rule | None" = None
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The facts that it, or its default, reads."""
+        own = (*(self.query.sources if self.query else ()), *(self.template.sources if self.template else ()))
+        return own if self.default is None else own + self.default.sources
+
     def __str__(self) -> str:
         if self.query is not None:
             text = f"from {self.query.text}"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from connector.mapping.expressions import TRANSFORMS, Rule
 from connector.mapping.facts import PERSON
+from connector.mapping.policies import GUARD_KEYS, POLICY_KEYS, Policies
 from connector.mapping.queries import MAX_LENGTH
 
 # What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
@@ -19,16 +20,19 @@ from connector.mapping.queries import MAX_LENGTH
 OBJECTS: Final = {"memory": ("account",), "scim": ("user",), "ldap": ("entry",)}
 KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
-ON_DISABLE: Final = ("disable", "delete")
-ON_DELETE: Final = ("delete", "disable")
+STRENGTHS: Final = ("strong", "weak")
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """An existing account belongs to the agent when its attribute `account` equals what the rule gives."""
+    """An existing account belongs to the agent when its attribute `account` equals what the rule gives.
+
+    A weak rule only suggests: a person decides.
+    """
 
     account: str
     agent: Rule
+    strength: str = STRENGTHS[0]
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,13 @@ class Groups:
 
 @dataclass(frozen=True)
 class Mapping:
-    """One mapping file. `name` is empty for targets without addresses; `people` and `groups` are None where not wanted."""
+    """One mapping file. `name` is empty for targets without addresses; `people` and `groups` are None where not wanted.
+
+    `digest` is of the file's text: an account that was made by another text may have to look otherwise now.
+    """
 
     file: str
+    digest: str
     target: str
     object: str
     correlate: tuple[Correlation, ...]
@@ -59,13 +67,21 @@ class Mapping:
     account: abc.Mapping[str, Rule]
     people: People | None
     groups: Groups | None
-    on_disable: str
-    on_delete: str
+    policies: Policies
 
     @property
     def managed(self) -> tuple[str, ...]:
         """The attributes that are ours at the target: set when assigned, cleared when not. All others stay untouched."""
         return tuple(self.account)
+
+    @property
+    def answerable(self) -> frozenset[str]:
+        """Those of them, in lower case, that say who answers for the agent: their rules read its owner or sponsor."""
+        return frozenset(
+            name.lower()
+            for name, rule in self.account.items()
+            if any(source.partition(".")[0] in ("owner", "owners", "sponsor") for source in rule.sources)
+        )
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -99,6 +115,10 @@ CORRELATE_KEYS: Final[Keys] = {
     "account": {**_TEXT, "description": "attribute of an account at the target"},
     "agent": {**_EXPRESSION, "description": "JMESPath over the agent's facts"},
     "transform": _STEPS,
+    "strength": {
+        "enum": list(STRENGTHS),
+        "description": "weak: an account that matches is not taken over before a person has said so",
+    },
 }
 
 PEOPLE_KEYS: Final[Keys] = {
@@ -130,8 +150,7 @@ MAPPING_KEYS: Final[Keys] = {
     "account": {**_RULES, "minProperties": 1, "description": "attribute at the target to rule"},
     "people": {"$ref": "#/$defs/people", "description": "how an owner is found at the target; absent: not looked for"},
     "groups": {"$ref": "#/$defs/groups", "description": "groups at the target; absent: membership is not ours"},
-    "on_disable": {"enum": list(ON_DISABLE), "description": "what happens to the account of a disabled agent"},
-    "on_delete": {"enum": list(ON_DELETE), "description": "what happens to the account of a deleted agent"},
+    **POLICY_KEYS,
 }
 
 MAPPING_REQUIRED: Final = ("target", "correlate", "account")
@@ -164,6 +183,7 @@ def json_schema() -> dict[str, Any]:
             "correlate": _record(CORRELATE_KEYS, CORRELATE_REQUIRED),
             "people": _record(PEOPLE_KEYS, PEOPLE_REQUIRED),
             "groups": _record(GROUPS_KEYS, ()),
+            "guard": _record(GUARD_KEYS, ()),
         },
     }
 

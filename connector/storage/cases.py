@@ -32,21 +32,23 @@ class Case:
 _COLUMNS = [_c[name] for name in Case.__dataclass_fields__]
 
 
-def open_case(tx: Transaction, target: str, kind: str, about: str, accounts: Mapping[str, str], detail: str) -> str:
-    """The id of the open case about that agent or account; one that was decided is opened again only where its kind or its
-    accounts are others than those that were decided about: "" where the decision stands."""
+def open_case(
+    tx: Transaction, target: str, kind: str, about: str, accounts: Mapping[str, str], detail: str
+) -> tuple[str, bool]:
+    """The id of the case about that agent or account, and whether it is news. One that was decided to be ignored stays so, as
+    long as its kind and its accounts are those that were decided about."""
     told = orjson.dumps(dict(accounts), option=orjson.OPT_SORT_KEYS).decode()
     before = tx.execute(
         sa.select(_c.id, _c.state, _c.kind, _c.accounts).where(_c.target == target, _c.about == about)
     ).first()
-    if before and before.state == "ignored" and (before.kind, before.accounts) == (kind, told):
-        return ""
+    if before and before.state in ("open", "ignored") and (before.kind, before.accounts) == (kind, told):
+        return str(before.id), False
     id = before.id if before else tx.new_id("cse")
     insert = sqlite.insert(t.correlation_case) if tx.sqlite else postgresql.insert(t.correlation_case)
     row = {"kind": kind, "accounts": told, "detail": detail, "state": "open", "modified": tx.now}
     statement = insert.values(id=id, target=target, about=about, created=tx.now, **row)
     tx.execute(statement.on_conflict_do_update(index_elements=["target", "about"], set_=row))
-    return str(id)
+    return str(id), True
 
 
 def settle(tx: Transaction, target: str, about: str) -> None:
@@ -58,11 +60,9 @@ def settle(tx: Transaction, target: str, about: str) -> None:
     )
 
 
-def settle_others(tx: Transaction, target: str, kind: str, still: set[str]) -> None:
-    """After a whole read: open cases of that kind about anything else than `still` have gone."""
-    for (about,) in tx.execute(
-        sa.select(_c.about).where(_c.target == target, _c.kind == kind, _c.state == "open")
-    ).all():
+def settle_others(tx: Transaction, target: str, *, still: set[str]) -> None:
+    """After a look at the whole target: open cases about anything else than `still` have settled themselves."""
+    for about in tx.execute(sa.select(_c.about).where(_c.target == target, _c.state == "open")).scalars().all():
         if about not in still:
             settle(tx, target, about)
 

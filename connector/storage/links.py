@@ -8,6 +8,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.storage import tables as t
 from connector.storage.db import Transaction
 
+UNKNOWN = "{}"  # nothing is remembered of the account: a person has linked it
+
 _l = t.link.c
 
 
@@ -40,6 +42,10 @@ def of_target(tx: Transaction, target: str) -> list[Link]:
 
 def of_resource(tx: Transaction, resource_id: str) -> list[Link]:
     return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.resource_id == resource_id))]
+
+
+def count(tx: Transaction, target: str) -> int:
+    return int(tx.execute(sa.select(sa.func.count()).select_from(t.link).where(_l.target == target)).scalar() or 0)
 
 
 def save(tx: Transaction, link: Link) -> None:

@@ -139,10 +139,11 @@ def take(tx: Transaction, resource_id: str, destination: str, *, seconds: float,
     return one
 
 
-def removing(tx: Transaction, destination: str) -> list[tuple[str, int]]:
+def removing(tx: Transaction, destination: str, *, most: int | None = None) -> list[tuple[str, int]]:
     """(resource, priority) of the open rows that will disable or delete an account there, where nobody has released them."""
-    chosen = sa.select(_o.resource_id, _o.priority).where(_o.destination == destination, _open, _removal)
-    return [(row[0], row[1]) for row in tx.execute(chosen.order_by(_o.resource_id))]
+    linked = sa.exists().where(t.link.c.resource_id == _o.resource_id, t.link.c.target == destination.partition(":")[2])
+    chosen = sa.select(_o.resource_id, _o.priority).where(_o.destination == destination, _open, _removal, linked)
+    return [(row[0], row[1]) for row in tx.execute(chosen.order_by(_o.resource_id).limit(most))]
 
 
 def release(tx: Transaction, destination: str, resource_ids: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from ldap3.utils.dn import parse_dn
 from connector.core.errors import Invalid
 from connector.mapping.load import load
 from connector.mapping.names import relative_name
-from connector.mapping.render import correlators, group_names, render
+from connector.mapping.render import Key, correlators, group_names, render
 
 FACTS: dict[str, Any] = {
     "id": "agt-1",
@@ -121,7 +121,7 @@ def test_correlation_rules_that_give_nothing_are_left_out(tmp_path: Path) -> Non
         "  - {account: key, agent: id}\n"
     )
 
-    assert correlators(load("m", [tmp_path]), FACTS) == (("uid", "invoice-bot"), ("key", "agt-1"))
+    assert correlators(load("m", [tmp_path]), FACTS) == (Key("uid", "invoice-bot", True), Key("key", "agt-1", True))
 
 
 def test_groups_get_their_prefix_and_without_the_key_there_are_none(tmp_path: Path) -> None:
