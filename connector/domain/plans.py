@@ -14,15 +14,16 @@ from connector.storage.plans import PlanRecord
 _SHOWN = 12  # so many digits of a digest are enough to name it
 
 
-def keep(unit: Unit, target: str, text: str, counts: Mapping[str, int], brakes: list[str]) -> PlanRecord:
-    """The stored plan. The newest one of the target is kept where it says the same and is still open."""
+def keep(unit: Unit, target: str, kind: str, text: str, counts: Mapping[str, int], brakes: list[str]) -> PlanRecord:
+    """The stored plan. The one that is open is kept where it says the same, else it is replaced."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    before = plans.latest(unit.tx, target)
-    if before is not None and before.state == "open" and before.digest == digest:
+    before = plans.waiting(unit.tx, target, kind)
+    if before is not None and before.digest == digest:
         return before
     made = PlanRecord(
         unit.tx.new_id("pln"),
         target,
+        kind,
         digest,
         text,
         orjson.dumps(brakes).decode(),

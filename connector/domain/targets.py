@@ -132,6 +132,6 @@ def states(unit: Unit) -> list[TargetState]:
 
 
 def _held(unit: Unit, name: str) -> PlanRecord | None:
-    """The newest plan, where it waits for an approval."""
-    plan = plans.latest(unit.tx, name)
-    return plan if plan is not None and plan.state == "open" and plan.brakes != "[]" else None
+    """The plan that waits for an approval: of removals in the queue first, else of a reconciliation."""
+    found = [plans.waiting(unit.tx, name, kind) for kind in ("queue", "reconcile")]
+    return next((plan for plan in found if plan is not None and plan.brakes != "[]"), None)

@@ -9,6 +9,7 @@ from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.connections import Connections
 from connector.provisioning.plans import QUEUE, Entry, Plan, Read, brakes
 from connector.storage import links, outbox
+from connector.storage import plans as stored
 
 
 def hold(domain: Domain, connections: Connections, name: str) -> bool:
@@ -21,7 +22,8 @@ def hold(domain: Domain, connections: Connections, name: str) -> bool:
     with domain.view() as unit:
         rows = outbox.removing(unit.tx, f"target:{name}", most=guard.removals + guard.free + 1)
         linked = links.count(unit.tx, name)
-        if len(rows) <= guard.allowed(linked):
+        held = stored.waiting(unit.tx, name, QUEUE)
+        if len(rows) <= guard.allowed(linked) and held is None:
             return False
         rows = outbox.removing(unit.tx, f"target:{name}")
     actions = {0: mapping.policies.on_delete, 1: mapping.policies.on_disable}
@@ -32,5 +34,8 @@ def hold(domain: Domain, connections: Connections, name: str) -> bool:
     plan = Plan(name, QUEUE, tuple(entries), Read(linked=linked))
     tripped = brakes(plan, guard, frozenset())
     with domain.change(SYSTEM) as unit:
-        plans.keep(unit, name, plan.text, plan.counts, tripped)
+        if tripped:
+            plans.keep(unit, name, QUEUE, plan.text, plan.counts, tripped)
+        else:
+            stored.lift(unit.tx, name, QUEUE)
     return bool(tripped)

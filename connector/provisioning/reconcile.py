@@ -67,7 +67,7 @@ class Reconciler:
             survey = self._surveyor.whole(at, told)
             tripped = brakes(survey.plan, at.mapping.policies.guard, at.mapping.answerable)
             with self._domain.change(by) as unit:
-                stored = kept.keep(unit, name, survey.plan.text, survey.plan.counts, tripped)
+                stored = kept.keep(unit, name, survey.plan.kind, survey.plan.text, survey.plan.counts, tripped)
                 _keep_cases(unit, name, survey.doubts)
                 targets.change(unit.tx, name, read=unit.tx.now)
         return stored, survey.plan

@@ -116,9 +116,10 @@ class _Look:
         """How many accounts are nobody's; each is a doubt, unless somebody has decided to leave it."""
         taken = set(self._holders) | {entry.account for entry in entries}
         taken |= {id for doubt in self.doubts.values() for id in doubt.accounts}
+        taken |= {id for about, accounts in self.ignored.items() for id in (about, *accounts)}
         found = 0
         for id, account in self.accounts.items():
-            if id in taken or id in self.ignored or is_protected(account, self.at.mapping):
+            if id in taken or is_protected(account, self.at.mapping):
                 continue
             found += 1
             named = label(account, self.at.mapping)

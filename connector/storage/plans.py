@@ -16,6 +16,7 @@ class PlanRecord:
 
     id: str
     target: str
+    kind: str
     digest: str
     document: str
     brakes: str
@@ -31,12 +32,8 @@ _COLUMNS = [_p[name] for name in PlanRecord.__dataclass_fields__]
 
 
 def insert(tx: Transaction, plan: PlanRecord) -> None:
-    """Keep it; an open plan of the same target is replaced by it."""
-    tx.execute(
-        sa.update(t.plan)
-        .where(_p.target == plan.target, _p.state == "open")
-        .values(state="replaced", modified=tx.now, document="{}")
-    )
+    """Keep it; an open plan of the same target and kind is replaced by it."""
+    lift(tx, plan.target, plan.kind)
     tx.execute(sa.insert(t.plan).values(**vars(plan)))
 
 
@@ -45,11 +42,21 @@ def find(tx: Transaction, id: str) -> PlanRecord | None:
     return PlanRecord(**row._asdict()) if row else None
 
 
-def latest(tx: Transaction, target: str) -> PlanRecord | None:
-    """The newest plan of the target."""
-    newest = sa.select(*_COLUMNS).where(_p.target == target).order_by(_p.created.desc(), _p.id.desc()).limit(1)
-    row = tx.execute(newest).first()
+def waiting(tx: Transaction, target: str, kind: str) -> PlanRecord | None:
+    """The plan of the target that was neither approved nor applied nor replaced."""
+    row = tx.execute(sa.select(*_COLUMNS).where(*_waiting(target, kind))).first()
     return PlanRecord(**row._asdict()) if row else None
+
+
+def lift(tx: Transaction, target: str, kind: str) -> None:
+    """Its time is over; what it said need not be kept."""
+    tx.execute(
+        sa.update(t.plan).where(*_waiting(target, kind)).values(state="replaced", modified=tx.now, document="{}")
+    )
+
+
+def _waiting(target: str, kind: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return _p.target == target, _p.kind == kind, _p.state == "open"
 
 
 def move(tx: Transaction, id: str, state: str, *, approved_by: str | None = None, reason: str | None = None) -> None:

@@ -72,6 +72,7 @@ plan = sa.Table(  # what a reconciliation of a target would do, kept until it is
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("target", Text, sa.ForeignKey("target.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", Text, nullable=False),  # reconcile | queue
     sa.Column("digest", Text, nullable=False),  # SHA-256 of the document: what an approval is of
     sa.Column("document", Text, nullable=False),  # canonical JSON: the steps of each agent
     sa.Column("brakes", Text, nullable=False),  # JSON: why it must not run without an approval

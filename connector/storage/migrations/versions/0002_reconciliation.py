@@ -20,6 +20,7 @@ def upgrade() -> None:
         "plan",
         _text("id"),
         _text("target"),
+        _text("kind"),
         _text("digest"),
         _text("document"),
         _text("brakes"),
