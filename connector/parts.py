@@ -12,6 +12,7 @@ from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
 from connector.provisioning.push import Push
 from connector.provisioning.reconcile import Reconciler
+from connector.provisioning.schedule import Schedule
 from connector.provisioning.worker import Worker
 from connector.settings import Settings
 from connector.storage.db import Database
@@ -41,6 +42,16 @@ class Parts:
         threads = self.settings.push_threads
         return Reconciler(self.domain, self.connections, self.push, self.attempts, threads=threads)
 
+    @property
+    def schedule(self) -> Schedule:
+        settings = self.settings
+        return Schedule(
+            self.domain,
+            self.reconciler,
+            reconcile_hours=settings.reconcile_hours,
+            follow_seconds=settings.follow_seconds,
+        )
+
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
@@ -60,6 +71,7 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             poll_seconds=settings.poll_seconds,
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
+            schedule=self.schedule,
         )
 
 

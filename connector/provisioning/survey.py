@@ -18,7 +18,7 @@ from connector.provisioning.plans import RECONCILE, Document, Entry, Plan, Read,
 from connector.provisioning.push import Connected, Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
-from connector.targets.base import Account, GroupTarget, Members
+from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members
 
 Progress = Callable[[str, int], None]
 _BATCH = 500
@@ -30,6 +30,7 @@ class Survey:
 
     plan: Plan
     doubts: dict[str, Doubt]
+    cookie: str | None
 
 
 class Surveyor:
@@ -41,10 +42,7 @@ class Surveyor:
 
     def whole(self, at: Connected, progress: Progress) -> Survey:
         """Every account and every agent. An error of the read is an error of the survey: a part of the accounts is never taken for all."""
-        accounts: dict[str, Account] = {}
-        for account in at.target.accounts():
-            accounts[account.id] = account
-            progress("accounts read", 1)
+        accounts, cookie = _read(at, progress)
         with self._domain.view() as unit:
             held = {link.resource_id: link for link in links.of_target(unit.tx, at.name)}
             look = _Look(
@@ -61,7 +59,25 @@ class Surveyor:
         entries = tuple(look.entries(progress))
         nobodys = look.unmatched(entries)
         plan = Plan(at.name, RECONCILE, entries, Read(len(accounts), len(held), missing, nobodys))
-        return Survey(plan, look.doubts)
+        return Survey(plan, look.doubts, cookie)
+
+
+def _read(at: Connected, progress: Progress) -> tuple[dict[str, Account], str | None]:
+    """Every account by its anchor; and the cookie from which changes can be followed, where the target tells them."""
+    accounts: dict[str, Account] = {}
+    if isinstance(at.target, ChangesTarget) and Capability.CHANGES in at.target.capabilities:
+        cookie = ""
+        for page in at.target.changes(""):
+            accounts |= {one.id: one for one in page.accounts}
+            for id in page.gone:
+                accounts.pop(id, None)
+            cookie = page.cookie
+            progress("accounts read", len(page.accounts))
+        return accounts, cookie
+    for account in at.target.accounts():
+        accounts[account.id] = account
+        progress("accounts read", 1)
+    return accounts, None
 
 
 @dataclass

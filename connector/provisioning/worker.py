@@ -18,6 +18,7 @@ from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
 from connector.provisioning.gates import MOST_THREADS, Gates
 from connector.provisioning.push import Push
+from connector.provisioning.schedule import Schedule
 from connector.storage import outbox, searchable, tally
 from connector.storage.outbox import Claim
 
@@ -43,6 +44,7 @@ class Worker:
         lease_seconds: float = 60.0,
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self._domain = domain
         self._tell_app = tell_app
@@ -52,6 +54,7 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
+        self._schedule = schedule
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._running: dict[str, int] = {}
         self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
@@ -164,6 +167,8 @@ class Worker:
             return
         self._housekept = now
         self._renew()
+        if self._schedule is not None:
+            self._schedule.start_due()
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)

@@ -1,12 +1,16 @@
 """Links: a record of ours and its counterpart (account, group) at one target."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import within
+from connector.storage.prepared import Prepared
 
 UNKNOWN = "{}"  # nothing is remembered of the account: a person has linked it
 
@@ -24,6 +28,7 @@ class Link:
 
 
 _COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
+_holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
@@ -34,6 +39,11 @@ def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
 def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
     """The id of the record that the account or group at the target is linked to."""
     return tx.execute(sa.select(_l.resource_id).where(_l.target == target, _l.remote_id == remote_id)).scalar()
+
+
+def holders(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
+    """The ids of the records that these accounts are linked to."""
+    return [row[0] for row in _holders.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
 
 
 def of_target(tx: Transaction, target: str) -> list[Link]:
