@@ -9,6 +9,7 @@ class Action(StrEnum):
     AGENT_SUSPENDED = "agent:suspended"
     AGENT_RESUMED = "agent:resumed"
     AGENT_DELETED = "agent:deleted"
+    AGENT_OWNER_LEFT = "agent:owner-left"
     PERSON_CREATED = "person:created"
     PERSON_CHANGED = "person:changed"
     PERSON_DELETED = "person:deleted"

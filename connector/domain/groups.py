@@ -60,7 +60,7 @@ def delete(unit: Unit, record: Record) -> None:
     members = groups.clear(unit.tx, record.id)
     owned = resources.remove(unit, record)
     unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members), agents=owned or None)
-    ownership.succeed(unit, owned)
+    ownership.left(unit, owned, record.id, "deleted")
     _look_at_agents(unit, members)
     unit.look(owned, priority=work.UPDATE)
 
