@@ -10,6 +10,7 @@ from connector.domain.unit import Domain
 from connector.mapping.load import shipped_folder
 from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
+from connector.provisioning.directory import DirectorySync
 from connector.provisioning.push import Push
 from connector.provisioning.reconcile import Reconciler
 from connector.provisioning.schedule import Schedule
@@ -43,11 +44,17 @@ class Parts:
         return Reconciler(self.domain, self.connections, self.push, self.attempts, threads=threads)
 
     @property
+    def directory(self) -> DirectorySync:
+        return DirectorySync(self.domain)
+
+    @property
     def schedule(self) -> Schedule:
         settings = self.settings
         return Schedule(
             self.domain,
+            self.connections,
             self.reconciler,
+            self.directory,
             reconcile_hours=settings.reconcile_hours,
             follow_seconds=settings.follow_seconds,
         )

@@ -60,6 +60,7 @@ class Action(StrEnum):
     PLAN_APPROVED = "plan:approved"
     PLAN_APPLIED = "plan:applied"
     TARGET_CHANGED = "target:changed"
+    DIRECTORY_READ = "directory:read"
     TARGET_PAUSED = "target:paused"
     TARGET_RESUMED = "target:resumed"
     TARGET_QUARANTINED = "target:quarantined"

@@ -83,7 +83,7 @@ class Reconciler:
             at = self._connections.open(name)
             with self._domain.view() as unit:
                 cookie = targets.find(unit.tx, name).cookie  # type: ignore[union-attr]
-                allowed = at.mapping.policies.guard.allowed(links.count(unit.tx, name))
+                allowed = at.mapping.policies.guard.allowed(links.count_agents(unit.tx, name))
             if not cookie or not isinstance(at.target, ChangesTarget):
                 return 0
             followed, gone = 0, 0

@@ -11,6 +11,8 @@ from connector.core.errors import ConnectorError
 from connector.core.ids import correlation_id, new_correlation_id
 from connector.core.logs import logger
 from connector.domain.unit import SYSTEM, Domain
+from connector.provisioning.connections import Connections
+from connector.provisioning.directory import DirectorySync
 from connector.provisioning.reconcile import Reconciler
 from connector.storage import targets
 from connector.storage.targets import TargetRecord
@@ -24,10 +26,19 @@ class Schedule:
     """The periodic runs of one worker; a thread of its own, so that a large target holds up no push."""
 
     def __init__(
-        self, domain: Domain, reconciler: Reconciler, *, reconcile_hours: float, follow_seconds: float
+        self,
+        domain: Domain,
+        connections: Connections,
+        reconciler: Reconciler,
+        directory: DirectorySync,
+        *,
+        reconcile_hours: float,
+        follow_seconds: float,
     ) -> None:
         self._domain = domain
+        self._connections = connections
         self._reconciler = reconciler
+        self._directory = directory
         self._whole = timedelta(hours=reconcile_hours)
         self._follow = timedelta(seconds=follow_seconds)
         self._begun: dict[str, str] = {}  # target: when its last run began
@@ -73,6 +84,10 @@ class Schedule:
 
     def _run(self, name: str) -> None:
         by = SYSTEM.because("scheduled reconciliation")
+        at = self._connections.open(name)
+        if at.mapping.directory is not None:  # people first: accounts refer to them
+            synced = self._directory.run(at, by, _quiet)
+            log.info("directory read", action="directory", target=name, counts=synced.counts, problems=synced.problems)
         stored, plan = self._reconciler.plan(name, by, _quiet)
         if stored.brakes != "[]":
             log.warning("a plan is stopped", action="reconcile", target=name, plan=stored.id, brakes=stored.brakes)

@@ -44,14 +44,15 @@ class Surveyor:
         """Every account and every agent. An error of the read is an error of the survey: a part of the accounts is never taken for all."""
         accounts, cookie = _read(at, progress)
         with self._domain.view() as unit:
-            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name)}
+            agents = resources.ids_of_kind(unit.tx, "agent")
+            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name, agents_only=True)}
             look = _Look(
                 self._domain,
                 self._push,
                 at,
                 accounts,
                 held,
-                agents=resources.ids_of_kind(unit.tx, "agent"),
+                agents=agents,
                 waiting=outbox.waiting(unit.tx, f"target:{at.name}"),
                 ignored=cases.ignored(unit.tx, at.name),
             )
@@ -121,7 +122,7 @@ class _Look:
             anew = [id for id in batch if not self._is_as_it_was(id, gone=id not in living)]
             with self.domain.view() as unit:
                 held = {id: self.links[id] for id in anew if id in self.links}
-                gathered = gather_many(unit, anew, held, self.push.base_url)
+                gathered = gather_many(unit, anew, self.at.name, held, self.push.base_url)
             for subject in gathered:
                 entry = self._entry(subject)
                 if entry is not None:

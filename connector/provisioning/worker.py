@@ -116,8 +116,10 @@ class Worker:
         timer.start()
         try:
             while not deadline.is_set():
-                busy = self.turn()
-                if not busy and not any(self._running.values()):
+                idle = not any(
+                    self._running.values()
+                )  # before the turn: what ends during it may have kept it from claiming
+                if not self.turn() and idle:
                     return True
                 deadline.wait(0.01)
             return False

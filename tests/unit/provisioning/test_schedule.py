@@ -119,7 +119,7 @@ def test_a_forgotten_place_or_a_mass_disappearance_waits_for_a_whole_look(world:
 
 def test_the_worker_looks_at_the_whole_once_a_day_and_follows_in_between(world: World, told: Told) -> None:
     world.settled("ada")
-    schedule = world.parts.schedule
+    schedule = world.schedule()
     assert schedule.due() == []  # a new target is filled by the queue
 
     world.clock.move(hours=25)
@@ -141,7 +141,7 @@ def test_a_scheduled_run_that_is_stopped_writes_nothing(world: World) -> None:
     world.store.accounts.clear()
     world.clock.move(hours=25)
 
-    world.parts.schedule.run_due()
+    world.schedule().run_due()
 
     assert world.store.accounts == {}
     assert world.state().state == "held"
@@ -152,7 +152,7 @@ def test_a_paused_target_has_no_scheduled_runs(world: World) -> None:
     world.decide(targets.pause, "idp", "maintenance")
     world.clock.move(hours=25)
 
-    assert world.parts.schedule.due() == []
+    assert world.schedule().due() == []
 
 
 def test_a_run_that_fails_is_not_begun_again_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_a_run_that_fails_is_not_begun_again_at_once(world: World, monkeypatch: 
         raise Unreachable("no answer")
 
     monkeypatch.setattr(kind, "accounts", fails)
-    schedule = world.parts.schedule
+    schedule = world.schedule()
 
     schedule.run_due()
 
