@@ -17,7 +17,14 @@ from connector.mapping.queries import MAX_LENGTH
 
 # What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
 # must not know.
-OBJECTS: Final = {"memory": ("account",), "scim": ("user",), "ldap": ("entry",)}
+OBJECTS: Final = {
+    "memory": ("account",),
+    "scim": ("user",),
+    "ldap": ("entry",),
+    "okta": ("user", "agent"),
+    "entra": ("user", "agent"),
+    "pingone": ("user",),
+}
 KINDS: Final = tuple(OBJECTS)
 ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
 STRENGTHS: Final = ("strong", "weak")

@@ -10,10 +10,18 @@ from typing import Any
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
 from connector.targets.base import Target
+from connector.targets.entra_agents import EntraAgents
+from connector.targets.entra_users import EntraUsers
+from connector.targets.entra_wire import EntraOptions
 from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
+from connector.targets.okta_agents import OktaAgents
+from connector.targets.okta_users import OktaUsers
+from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
+from connector.targets.pingone import PingOneTarget
+from connector.targets.pingone_wire import PingOneOptions
 from connector.targets.scim import ScimOptions, ScimTarget
 
 
@@ -29,8 +37,11 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "entra": Kind(EntraOptions, {"user": EntraUsers, "agent": EntraAgents}),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
+    "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
+    "pingone": Kind(PingOneOptions, {"user": PingOneTarget}),
     "scim": Kind(ScimOptions, {"user": ScimTarget}),
 }
 

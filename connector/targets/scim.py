@@ -7,19 +7,19 @@ once a day; what it claims about a match is checked here again, because some ser
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from connector.core.clock import Clock
 from connector.core.errors import Invalid, Misconfigured
 from connector.core.http import HttpClient
 from connector.core.secret import Secret
 from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Value
+from connector.targets.line import NotThere, address_problem
 from connector.targets.options import ca_problem, option
 from connector.targets.scim_groups import ScimGroups
 from connector.targets.scim_paths import PATCH_OP, changed, flatten, has_item, operations, parse_path
-from connector.targets.scim_wire import Json, NotThere, ScimWire, SignIn
+from connector.targets.scim_wire import ScimWire
+from connector.targets.sign_in import Json, SignIn
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EXACT = ("id", "externalid")  # caseExact: true (RFC 7643 section 3.1)
 
 
@@ -42,9 +42,7 @@ class ScimOptions:
     read_timeout: float = option("seconds to wait for an answer", default=20.0)
 
     def __post_init__(self) -> None:
-        problems = [
-            problem for name in ("url", "token_url") if (problem := _address_problem(name, getattr(self, name)))
-        ]
+        problems = [problem for name in ("url", "token_url") if (problem := address_problem(name, getattr(self, name)))]
         by_client = bool(self.token_url and self.client_id and self.client_secret)
         if by_client == (self.token is not None) or (self.token and (self.token_url or self.client_id)):
             problems.append("token: give either token, or all of token_url, client_id and client_secret")
@@ -75,7 +73,12 @@ class ScimTarget(ScimGroups):
             ca_file=options.ca_file or None,
             clock=clock,
         )
-        sign_in = SignIn(options.token, options.token_url, options.client_id, options.client_secret)
+        sign_in = SignIn(
+            token=options.token,
+            token_url=options.token_url,
+            client_id=options.client_id,
+            client_secret=options.client_secret,
+        )
         self._wire = ScimWire(options.url, http, sign_in, clock=clock, page_size=options.page_size)
 
     def check(self) -> str:
@@ -223,12 +226,3 @@ def _folded(name: str, value: Value) -> Value:
     if name.lower() == "username" or (name.lower().startswith("emails") and name.lower().endswith(".value")):
         return [str(one).lower() for one in value] if isinstance(value, list) else str(value).lower()
     return value
-
-
-def _address_problem(name: str, url: str) -> str:
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return "" if parts.hostname and not parts.username and not parts.query else f"{name}: not a plain base URL"
-    return f"{name}: must be https (plain http only to this machine: the credentials would travel in clear)"

@@ -13,8 +13,10 @@ from urllib.parse import quote, unquote
 import orjson
 
 from connector.targets.base import AlreadyExists, Group, Missing, Rejected
+from connector.targets.line import NotThere
 from connector.targets.scim_paths import PATCH_OP, parse_path
-from connector.targets.scim_wire import Json, NotThere, ScimWire
+from connector.targets.scim_wire import ScimWire
+from connector.targets.sign_in import Json
 
 _CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 

@@ -4,32 +4,24 @@ In: method, path and body. Out: parsed JSON. A page of a proxy is never taken fo
 Unreachable, whatever its status says, and a 404 counts only where the server itself is seen to be there.
 """
 
-import base64
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
 from connector.core.clock import Clock
-from connector.core.http import Answer, HttpClient, HttpFailure
-from connector.core.secret import Secret
+from connector.core.http import Answer, HttpClient
 from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.targets.line import Line, NotThere
+from connector.targets.sign_in import Json, SignIn, json_object, number
 
 _PROBE_EVERY: Final = timedelta(hours=24)
-_MAX_DETAIL: Final = 300
 _MAX_PAGES: Final = 100_000
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-
-Json = dict[str, Any]
-
-
-class NotThere(Exception):
-    """404 from the SCIM server itself."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +33,16 @@ class Features:
     etag: bool = False
 
 
-@dataclass(frozen=True)
-class SignIn:
-    """A static bearer token, or OAuth client credentials (RFC 6749 section 4.4)."""
-
-    token: Secret | None = None
-    token_url: str = ""
-    client_id: str = ""
-    client_secret: Secret | None = None
-
-
 class ScimWire:
     """Calls to one SCIM base URL."""
 
     def __init__(self, url: str, http: HttpClient, sign_in: SignIn, *, clock: Clock, page_size: int) -> None:
         self.url = url.rstrip("/")
-        self._http = http
-        self._sign_in = sign_in
+        self._line = Line(http, sign_in, clock)
         self._clock = clock
         self._page_size = page_size
         self._lock = threading.Lock()
-        self._token: tuple[Secret, datetime] | None = None
         self._features: tuple[Features, datetime] | None = None
-        self._quiet: tuple[datetime, str] | None = None  # until when the server asked us to wait, and in what words
 
     def features(self) -> Features:
         """Read once a day. A server without the page gets the defaults of RFC 7644; one that does not answer raises."""
@@ -97,7 +76,7 @@ class ScimWire:
         for _ in range(_MAX_PAGES):
             body, _etag = self._page(kind, position, {**(params or {}), **({"filter": query} if query else {})})
             lowered = {name.lower(): value for name, value in body.items()}
-            items, total = lowered.get("resources") or [], _number(lowered.get("totalresults"))
+            items, total = lowered.get("resources") or [], number(lowered.get("totalresults"))
             if not isinstance(items, list) or total is None:
                 raise Unreachable(f"{self.url} did not answer with a SCIM list of {kind}")
             for item in items:
@@ -124,11 +103,11 @@ class ScimWire:
 
     def _believe_404(self, answer: Answer, path: tuple[str, ...]) -> None:
         """Return where the 404 is the SCIM server's. A proxy's page for a server that is down must not read as "gone"."""
-        if _ERROR in (_json_object(answer).get("schemas") or ()):
+        if _ERROR in (json_object(answer).get("schemas") or ()):
             return
         if len(path) > 1:
             listed = self._send("GET", path[:1], params={"count": "1"} if self.features().filter else None)
-            if "totalresults" in {name.lower() for name in _json_object(listed)}:
+            if "totalresults" in {name.lower() for name in json_object(listed)}:
                 return
         raise Unreachable(f"{self.url}/{path[0]} answers 404 without a SCIM error; is this the SCIM base URL?")
 
@@ -152,36 +131,18 @@ class ScimWire:
         refused: tuple[int, ...] = (404,),
     ) -> Answer:
         """One call; an answer below 300, or one of the `refused` statuses that the caller understands."""
-        self._keep_quiet()
         url = "/".join([self.url, *(quote(part, safe="") for part in path)])
         data = None if body is None else orjson.dumps(body)
-        for attempt in (1, 2):
-            headers = {"Accept": "application/scim+json, application/json", **self._authorization()}
-            headers |= {"Content-Type": "application/scim+json"} if body is not None else {}
-            headers |= {"If-Match": etag} if etag else {}
-            try:
-                answer = self._http.send(method, url, body=data, headers=headers, params=params)
-            except HttpFailure as problem:
-                raise Unreachable(problem.detail) from problem
-            if answer.status == 401 and self._token is not None and attempt == 1:
-                self._token = None  # expired or revoked before its time: one more try with a new one
-                continue
-            break
+        headers = {"Accept": "application/scim+json, application/json"}
+        headers |= {"Content-Type": "application/scim+json"} if body is not None else {}
+        headers |= {"If-Match": etag} if etag else {}
+        answer = self._line.send(method, url, body=data, headers=headers, params=params)
         if answer.status < 300 or answer.status in refused:
             return answer
         refusal = self._error(answer)
         if refusal.retry_after is not None:
-            self._quiet = self._clock() + timedelta(seconds=refusal.retry_after), refusal.detail
+            self._line.hush(refusal.retry_after, refusal.detail)
         raise refusal
-
-    def _keep_quiet(self) -> None:
-        """Nothing is sent before the time that the server asked for is over (RFC 9110 section 10.2.3)."""
-        if self._quiet is None:
-            return
-        until, words = self._quiet
-        left = (until - self._clock()).total_seconds()
-        if left > 0:
-            raise Throttled(words, retry_after=left)
 
     def _error(self, answer: Answer) -> TargetError:
         status, detail = answer.status, self._detail(answer)
@@ -201,72 +162,20 @@ class ScimWire:
 
     def _detail(self, answer: Answer) -> str:
         """The server's own words, on one line and bounded, without our token; a page is not shown."""
-        said = _json_object(answer)
+        said = json_object(answer)
         kind, text = said.get("scimType"), said.get("detail")
         if not said:
             return "it sent a page and not a SCIM error" if answer.body.strip() else "it gave no reason"
-        words = re.sub(r"[\s\x00-\x1f\x7f]+", " ", f"{kind}: {text}" if kind else str(text or "it gave no reason"))
-        held = self._token[0] if self._token else self._sign_in.token
-        if held is not None and held.reveal():
-            words = words.replace(held.reveal(), "********")
-        return words if len(words) <= _MAX_DETAIL else words[: _MAX_DETAIL - 1] + "…"
+        return self._line.words(f"{kind}: {text}" if kind else str(text or "it gave no reason"))
 
     def _body(self, answer: Answer) -> Json:
-        body = _json_object(answer)
+        body = json_object(answer)
         if not body:
             raise Unreachable(f"{self.url} answered {answer.status} with something that is not SCIM")
         return body
-
-    def _authorization(self) -> dict[str, str]:
-        token = self._sign_in.token or self._client_credentials()
-        return {"Authorization": f"Bearer {token.reveal()}"}
-
-    def _client_credentials(self) -> Secret:
-        held = self._token
-        if held is not None and held[1] > self._clock():
-            return held[0]
-        secret = self._sign_in.client_secret or Secret("")
-        pair = f"{quote(self._sign_in.client_id, safe='')}:{quote(secret.reveal(), safe='')}"  # RFC 6749 section 2.3.1
-        headers = {
-            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
-        form = urlencode({"grant_type": "client_credentials"}).encode()
-        try:
-            answer = self._http.send("POST", self._sign_in.token_url, body=form, headers=headers)
-        except HttpFailure as problem:
-            raise Unreachable(problem.detail) from problem
-        given = _json_object(answer)
-        if answer.status in (400, 401, 403):
-            raise NotAllowed(
-                f"{self._sign_in.token_url} gives us no token ({answer.status}): {str(given.get('error'))[:80]}"
-            )
-        if answer.status != 200 or not isinstance(given.get("access_token"), str):
-            raise Unreachable(
-                f"{self._sign_in.token_url} gave no token ({answer.status})", retry_after=answer.retry_after
-            )
-        lifetime = max(0, (_number(given.get("expires_in")) or 300) - 30)
-        self._token = (Secret(given["access_token"]), self._clock() + timedelta(seconds=lifetime))
-        return self._token[0]
 
 
 def _supported(said: Mapping[str, Any], name: str, default: bool) -> bool:
     part = said.get(name)
     value = part.get("supported", default) if isinstance(part, Mapping) else default
     return value if isinstance(value, bool) else str(value).lower() == "true"
-
-
-def _json_object(answer: Answer) -> Json:
-    try:
-        parsed = answer.json()
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _number(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None

@@ -9,6 +9,7 @@ import pytest
 from tests.servers.apache import Apache
 from tests.servers.availability import require, unavailable
 from tests.servers.canaille import Canaille, venv
+from tests.servers.emulate import Emulate
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
@@ -49,6 +50,16 @@ def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
     except ServerError as error:  # no way to a package index
         unavailable("canaille", str(error).replace("\n", " "))
     server = Canaille.start(tmp_path_factory.mktemp("canaille"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
+    try:
+        server = Emulate.start(tmp_path_factory.mktemp("emulate"))
+    except ServerError as error:  # no way to a package index
+        unavailable("emulate", str(error).replace("\n", " "))
     yield server
     server.stop()
 

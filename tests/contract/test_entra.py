@@ -1,0 +1,371 @@
+"""Agents as users of Entra keep the contract at a stand-in with Entra's rules, and its delays are no failures."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from connector.core.errors import Misconfigured
+from connector.targets.base import (
+    Account,
+    AlreadyExists,
+    ChangedPage,
+    Changes,
+    CookieExpired,
+    Missing,
+    NotAllowed,
+    Propagating,
+    Rejected,
+    Target,
+    Throttled,
+    Unreachable,
+)
+from connector.targets.entra_users import EntraUsers
+from connector.targets.registry import open_target
+from tests.conftest import Clock
+from tests.contract.target_contract import GroupContract, Shape
+from tests.servers.entra_fake import CLIENT, SECRET, TENANT, EntraFake
+from tests.servers.fake import Fault, serving
+
+Open = Callable[..., EntraUsers]
+
+
+@pytest.fixture
+def fake() -> Iterator[EntraFake]:
+    made = EntraFake()
+    with serving(made):
+        yield made
+
+
+@pytest.fixture
+def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
+    monkeypatch.setenv("GRAPH_SECRET", SECRET)
+    usual = {
+        "url": fake.base,
+        "login_url": fake.url,
+        "tenant": TENANT,
+        "client_id": CLIENT,
+        "client_secret": "env:GRAPH_SECRET",
+    }
+
+    def make(**options: str) -> EntraUsers:
+        target = open_target("entra", "entra", usual | options, clock=clock)
+        assert isinstance(target, EntraUsers)
+        return target
+
+    return make
+
+
+class TestEntra(GroupContract):
+    @pytest.fixture
+    def shape(self) -> Shape:
+        fixed: dict[str, object] = {"mailNickname": "bot", "employeeType": "agent"}
+        return Shape(handle="userPrincipalName", optional="jobTitle", fixed=fixed)
+
+    @pytest.fixture
+    def handle(self) -> str:
+        return f"bot-{uuid.uuid4().hex[:12]}@contoso.example"
+
+    @pytest.fixture
+    def target(self, entra: Open) -> Target:
+        return entra()
+
+
+def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
+    attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
+    return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
+
+
+def test_a_new_account_is_propagating_and_neither_missing_nor_made_again(
+    entra: Open, fake: EntraFake, clock: Clock
+) -> None:
+    fake.lag = 9
+    made = entra().create(_agent())
+
+    for call in (
+        lambda: entra().read(made.id),
+        lambda: entra().update(made.id, Changes(set={"jobTitle": "x"})),
+        lambda: entra().set_active(made.id, False),
+        lambda: entra().delete(made.id),
+        lambda: entra().find("userPrincipalName", "BOT@contoso.example"),
+        lambda: entra().memberships(made.id, ["g"]),
+        lambda: entra().create_group("finance", first_member=made.id),
+        lambda: entra().create(_agent()),
+    ):
+        with pytest.raises(Propagating) as problem:
+            call()
+        assert problem.value.retry_after == 20
+    fake.hidden.clear()
+
+    assert entra().read(made.id) is not None
+    assert [one.id for one in entra().find("userPrincipalName", "bot@contoso.example")] == [made.id]
+    assert len(fake.of_kind("user")) == 1
+
+
+def test_after_the_time_that_entra_takes_not_there_means_gone(entra: Open, fake: EntraFake, clock: Clock) -> None:
+    made = entra().create(_agent())
+    del fake.objects[made.id]
+
+    with pytest.raises(Propagating):
+        entra().read(made.id)
+    clock.move(seconds=301)
+
+    assert entra().read(made.id) is None
+    with pytest.raises(Missing):
+        entra().update(made.id, Changes(set={"jobTitle": "x"}))
+
+
+def test_a_name_that_is_taken_by_one_whom_graph_does_not_show_yet_is_looked_for_again(
+    entra: Open, fake: EntraFake
+) -> None:
+    fake.lag = 3
+    fake.add("user", userPrincipalName="bot@contoso.example")
+
+    with pytest.raises(Propagating, match="does not show who has it yet"):
+        entra().create(_agent())
+
+
+def test_old_answers_right_after_a_change_do_not_undo_it(entra: Open, fake: EntraFake) -> None:
+    made = entra().create(_agent(jobTitle="one", department="Finance"))
+    old = {"id": made.id, "accountEnabled": True, "displayName": "Bot", "jobTitle": "one", "department": "Finance"}
+    fake.faults.append(Fault("GET", f"/users/{made.id}", 200, old, times=2))
+
+    changed = entra().update(made.id, Changes(set={"jobTitle": "two"}, clear=("department",)))
+    disabled = entra().set_active(made.id, False)
+
+    assert changed.attributes["jobTitle"] == "two"
+    assert "department" not in changed.attributes
+    assert not disabled.active
+
+
+def test_a_member_is_only_ever_removed_by_reference(entra: Open, fake: EntraFake) -> None:
+    made = entra().create(_agent())
+    group = entra().create_group("finance", first_member=made.id)
+
+    entra().leave(group.id, made.id)
+
+    assert made.id in fake.objects
+    assert fake.sent("DELETE") == [f"/v1.0/groups/{group.id}/members/{made.id}/$ref"]
+
+
+def test_a_membership_that_is_not_shown_yet_is_left_later(entra: Open, fake: EntraFake, clock: Clock) -> None:
+    made, other = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+    group = entra().create_group("finance", first_member=made.id)
+    entra().join(group.id, other.id)
+    held = fake.members[group.id]
+    fake.members[group.id] = []
+
+    for account in (made, other):
+        with pytest.raises(Propagating):
+            entra().leave(group.id, account.id)
+    fake.members[group.id] = held
+    entra().leave(group.id, other.id)
+    entra().leave(group.id, other.id)
+
+    assert fake.members[group.id] == [made.id]
+
+
+def test_joining_says_which_of_the_two_is_not_there(entra: Open, fake: EntraFake, clock: Clock) -> None:
+    made = entra().create(_agent())
+    group = entra().create_group("finance", first_member=made.id)
+    gone = str(uuid.uuid4())
+
+    with pytest.raises(Missing, match=f"no account {gone}"):
+        entra().join(group.id, gone)
+    with pytest.raises(Missing, match=f"no {gone}"):
+        entra().join(gone, made.id)
+    fake.hidden[made.id] = 5
+    with pytest.raises(Propagating, match=made.id):
+        entra().join(group.id, made.id)
+
+
+def test_the_manager_is_a_relation(entra: Open, fake: EntraFake) -> None:
+    rosa, max_ = (fake.add("user", userPrincipalName=f"{name}@contoso.example")["id"] for name in ("rosa", "max"))
+    made = entra().create(_agent(manager=rosa))
+
+    read = entra().read(made.id)
+    changed = entra().update(made.id, Changes(set={"manager": max_}))
+    cleared = entra().update(made.id, Changes(clear=("manager",)))
+    again = entra().update(made.id, Changes(clear=("manager",)))
+
+    assert read is not None
+    assert [one.attributes.get("manager") for one in (made, read, changed, cleared, again)] == [
+        rosa,
+        rosa,
+        max_,
+        None,
+        None,
+    ]
+    assert [one.attributes.get("manager") for one in entra().accounts()] == [None]
+
+
+def test_a_part_of_a_property_is_set_and_found(entra: Open) -> None:
+    part = "onPremisesExtensionAttributes.extensionAttribute15"
+    made = entra().create(_agent(**{part: "agt-1'x"}))
+
+    changed = entra().update(made.id, Changes(clear=(part,)))
+
+    assert made.attributes[part] == "agt-1'x"
+    assert part not in changed.attributes
+    assert entra().find(part, "agt-1'x") == []
+    entra().update(made.id, Changes(set={part: "agt-1'x"}))
+    assert [one.id for one in entra().find(part, "agt-1'x")] == [made.id]
+
+
+def test_agents_are_accounts_and_all_others_are_people(entra: Open, fake: EntraFake) -> None:
+    rosa = fake.add("user", userPrincipalName="rosa@contoso.example", accountEnabled=True, mail="rosa@contoso.example")
+    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(4)]
+
+    assert [one.id for one in entra().accounts()] == [one.id for one in made]
+    assert [one.id for one in entra().people()] == [rosa["id"]]
+    assert {one.id for one in entra(accounts_where="").accounts()} == {rosa["id"], *(one.id for one in made)}
+    assert entra().find_person("mail", "ROSA@contoso.example") == [rosa["id"]]
+
+
+def test_groups_that_are_kept_elsewhere_are_read_and_not_written(entra: Open, fake: EntraFake) -> None:
+    made = entra().create(_agent())
+    dynamic = fake.add("group", displayName="Finance", groupTypes=["DynamicMembership"])
+    fake.members[dynamic["id"]] = [made.id]
+
+    group = entra().create_group("finance", first_member=made.id)
+    fake.add("group", displayName="FINANCE")
+
+    assert group.id != dynamic["id"]
+    assert len(list(entra().groups())) == 3
+    assert list(entra().members(dynamic["id"])) == [made.id]
+    with pytest.raises(Rejected, match="2 groups have the name"):
+        entra().find_group("finance")
+    with pytest.raises(Missing):
+        list(entra().members(str(uuid.uuid4())))
+
+
+def test_a_deleted_account_can_be_restored_unless_it_is_purged(entra: Open, fake: EntraFake) -> None:
+    kept, purged = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+
+    entra().delete(kept.id)
+    entra(purge="true").delete(purged.id)
+    entra(purge="true").delete(purged.id)
+
+    assert list(fake.deleted) == [kept.id]
+
+
+def test_nobody_learns_the_password_of_an_account(entra: Open, fake: EntraFake) -> None:
+    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(2)]
+
+    passwords = {fake.objects[one.id]["passwordProfile"]["password"] for one in made}
+
+    assert len(passwords) == 2
+    assert all(len(one) > 30 for one in passwords)
+    assert "passwordProfile" not in made[0].attributes
+
+
+def _all(pages: Iterator[ChangedPage]) -> tuple[list[str], list[str], str, set[bool]]:
+    held = list(pages)
+    accounts = [one.id for page in held for one in page.accounts]
+    gone = [one for page in held for one in page.gone]
+    return accounts, gone, held[-1].cookie, {page.whole for page in held}
+
+
+def test_changes_are_told_page_after_page_and_from_there_on(entra: Open, fake: EntraFake) -> None:
+    fake.add("user", userPrincipalName="rosa@contoso.example")
+    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
+
+    first, gone, cookie, whole = _all(entra().changes(""))
+    entra().update(ids[1], Changes(set={"jobTitle": "x"}))
+    entra().delete(ids[2])
+    later = _all(entra().changes(cookie))
+    nothing = _all(entra().changes(later[2]))
+
+    assert (first, gone, whole) == (ids, [], {True})
+    assert (later[0], later[1], later[3]) == ([ids[1]], [ids[2]], {False})
+    assert nothing[:2] == ([], [])
+
+
+def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Open, fake: EntraFake) -> None:
+    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
+    page = next(entra().changes(""))
+
+    rest = _all(entra().changes(page.cookie))
+
+    assert [one.id for one in page.accounts] + rest[0] == ids
+
+
+def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fake: EntraFake) -> None:
+    entra().create(_agent())
+    cookie = _all(entra().changes(""))[2]
+    fake.forgotten = 1_000
+
+    with pytest.raises(CookieExpired):
+        list(entra().changes(cookie))
+    with pytest.raises(CookieExpired):
+        list(entra().changes("https://elsewhere.example/v1.0/users/delta"))
+
+
+def test_the_quota_of_others_is_left_to_them(entra: Open, fake: EntraFake, clock: Clock) -> None:
+    target = entra(reserve="0.15")
+    fake.used = 0.8
+    target.check()
+    fake.used = 0.9
+    target.check()
+
+    with pytest.raises(Throttled, match="left to others") as problem:
+        target.check()
+    clock.move(seconds=11)
+
+    assert problem.value.retry_after == 10
+    assert target.check()
+
+
+def _fault(status: int, code: str, message: str, **more: object) -> Fault:
+    return Fault("GET", "/users/u1", status, {"error": {"code": code, "message": message}}, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (_fault(429, "TooManyRequests", "slow", headers={"Retry-After": "10"}), Throttled, "slow"),
+        (_fault(403, "Authorization_RequestDenied", "Insufficient privileges"), NotAllowed, "Insufficient privileges"),
+        (_fault(401, "InvalidAuthenticationToken", "expired", times=2), NotAllowed, "request req-"),
+        (_fault(404, "BadRequest", "Resource not found for the segment"), Unreachable, "segment"),
+        (_fault(503, "serviceNotAvailable", "later"), Unreachable, "later"),
+        (_fault(400, "Request_BadRequest", "Object with id x not found"), Propagating, "not found"),
+        (_fault(400, "Request_BadRequest", "Invalid property"), Rejected, "Invalid property"),
+        (Fault("GET", "/users/u1", 404, "<html>"), Unreachable, "no error of its own"),
+    ],
+)
+def test_trouble_is_told_as_what_it_is_and_never_as_absence(
+    entra: Open, fake: EntraFake, fault: Fault, kind: type[Exception], words: str
+) -> None:
+    fake.faults.append(fault)
+
+    with pytest.raises(kind, match=words):
+        entra().read("u1")
+
+
+def test_a_wrong_secret_is_told_in_entras_words_without_it(entra: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER", "not-the-client-secret")
+
+    with pytest.raises(NotAllowed, match="AADSTS7000215") as problem:
+        entra(client_secret="env:OTHER").check()
+
+    assert "not-the-client-secret" not in str(problem.value)
+
+
+def test_a_key_needs_its_certificate(entra: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "-----BEGIN PRIVATE KEY-----")
+    options = {"tenant": TENANT, "client_id": CLIENT, "private_key": "env:KEY"}
+
+    with pytest.raises(Misconfigured, match="certificate: is needed with private_key"):
+        open_target("entra", "entra", options)
+    with pytest.raises(Misconfigured, match="certificate: cannot use /nowhere"):
+        open_target("entra", "entra", options | {"certificate": "/nowhere"})
+
+
+def test_who_holds_a_name_is_told(entra: Open) -> None:
+    first, second = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+
+    with pytest.raises(AlreadyExists) as problem:
+        entra().update(second.id, Changes(set={"userPrincipalName": "BOT@contoso.example"}))
+
+    assert problem.value.id == first.id
+    assert problem.value.attribute == "userPrincipalName"
