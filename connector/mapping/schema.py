@@ -19,8 +19,9 @@ from connector.mapping.queries import MAX_LENGTH
 # must not know.
 OBJECTS: Final = {
     "memory": ("account",),
-    "scim": ("user",),
+    "scim": ("user", "agent"),
     "ldap": ("entry",),
+    "keycloak": ("user", "client"),
     "okta": ("user", "agent"),
     "entra": ("user", "agent"),
     "pingone": ("user",),

@@ -13,6 +13,8 @@ from connector.targets.base import Target
 from connector.targets.entra_agents import EntraAgents
 from connector.targets.entra_users import EntraUsers
 from connector.targets.entra_wire import EntraOptions
+from connector.targets.keycloak import KeycloakClients, KeycloakUsers
+from connector.targets.keycloak_wire import KeycloakOptions
 from connector.targets.ldap import LdapTarget
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
@@ -22,7 +24,9 @@ from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
 from connector.targets.pingone import PingOneTarget
 from connector.targets.pingone_wire import PingOneOptions
-from connector.targets.scim import ScimOptions, ScimTarget
+from connector.targets.scim import ScimTarget
+from connector.targets.scim_options import ScimOptions
+from connector.targets.scim_profiles import AGENT
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,15 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "entra": Kind(EntraOptions, {"user": EntraUsers, "agent": EntraAgents}),
+    "keycloak": Kind(KeycloakOptions, {"user": KeycloakUsers, "client": KeycloakClients}),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
     "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
     "pingone": Kind(PingOneOptions, {"user": PingOneTarget}),
-    "scim": Kind(ScimOptions, {"user": ScimTarget}),
+    "scim": Kind(
+        ScimOptions,
+        {"user": ScimTarget, "agent": lambda name, options, clock: ScimTarget(name, options, clock, AGENT)},
+    ),
 }
 
 

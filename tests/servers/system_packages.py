@@ -33,6 +33,8 @@ SERVERS: dict[str, Needs] = {
         programs=(_POSTGRES_BINARIES + "initdb", _POSTGRES_BINARIES + "postgres"),
         packages=("postgresql",),
     ),
+    "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
+    "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
     "apache": Needs(
         programs=(
             "apache2",
