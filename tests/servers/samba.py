@@ -6,24 +6,28 @@ Its LDAP ports cannot be chosen, so each one gets a loopback address of its own;
 import secrets
 import socket
 import ssl
+import struct
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import ldap3
 from ldap3.core.exceptions import LDAPNoSuchObjectResult
 
 from tests.servers.pki import Pki
 from tests.servers.process import ServerError, ServerProcess, tail
-from tests.servers.slapd import LdapEntry, closing, as_entry
+from tests.servers.slapd import LdapEntry, as_entry, closing
 from tests.servers.system_packages import program
 
 BASE_DN = "DC=ad,DC=example,DC=test"
 UNITS = ("OU=People", "OU=Agents", "OU=Groups,OU=Agents")  # what the connector may change is below one unit
 _REALM, _DOMAIN = "AD.EXAMPLE.TEST", "ADTEST"
 _ADMINISTRATOR, _ADMIN_PASSWORD = "Administrator@ad.example.test", "Adm1n-Passw0rd!"
+_SHOW_DELETED = ("1.2.840.113556.1.4.417", True, None)
+_FULL_CONTROL, _LIST_AND_READ = 0x000F01FF, 0x00000014
 _FOLDERS = ("private", "state", "cache", "lock", "run", "ncalrpc", "bind-dns", "ntp", "winbindd")
 
 
@@ -39,14 +43,13 @@ class Samba:
         self.url = f"ldaps://{self.address}"
         self.plain_url = f"ldap://{self.address}"
         self.ca_file = pki.ca_file
-        self.configuration = directory / "smb.conf"
-        self.database = directory / "private" / "sam.ldb"
+        self._configuration = directory / "smb.conf"
         self.log = directory / "samba.log"
         self._directory = directory
         self._files = pki.server(self.address)
         self._process = ServerProcess(
             "samba",
-            [program("samba"), "-F", "--no-process-group", "-M", "single", "-s", self.configuration],
+            [program("samba"), "-F", "--no-process-group", "-M", "single", "-s", self._configuration],
             log=self.log,
             ready=lambda: _answers(self.address, 389) and _answers(self.address, 636),
         )
@@ -132,18 +135,23 @@ class Samba:
             connection.bind()
             yield connection
 
-    def delegate(self, unit_dn: str, account_dn: str) -> None:
-        """Give the account full control of what is below a unit, and of nothing else."""
-        rule = f"--sddl=(A;CI;GA;;;{self._sid(account_dn)})"
-        where = ("-H", str(self.database), f"--objectdn={unit_dn}")
-        self._tool("dsacl", "set", *where, "--action=allow", rule)
-
-    def _sid(self, dn: str) -> str:
-        with self.as_administrator() as connection:
-            connection.search(dn, "(objectClass=*)", search_scope=ldap3.BASE, attributes=["objectSid"])
-            raw = connection.response[0]["raw_attributes"]["objectSid"][0]
-        parts = [int.from_bytes(raw[at : at + 4], "little") for at in range(8, len(raw), 4)]
-        return "S-1-" + "-".join(map(str, [int.from_bytes(raw[2:8], "big"), *parts]))
+    def _grant(self, dn: str, rights: int, account_dn: str) -> None:
+        """Let the account do this with an entry and all below it ([MS-DTYP] 2.4.4.2, 2.4.5, 2.4.6)."""
+        controls = [
+            _SHOW_DELETED,
+            ("1.2.840.113556.1.4.801", True, b"\x30\x03\x02\x01\x04"),
+        ]  # of the descriptor the DACL
+        socket_name = quote(str(self._directory / "private" / "ldap_priv" / "ldapi"), safe="")
+        system = ldap3.Connection(ldap3.Server(f"ldapi://{socket_name}", get_info=ldap3.NONE), raise_exceptions=True)
+        with closing(system) as connection:  # an administrator may not read who may see deleted entries
+            connection.open()
+            sid = _raw(connection, account_dn, "objectSid")
+            descriptor = _raw(connection, dn, "nTSecurityDescriptor", controls)
+            ace = struct.pack("<BBHI", 0, 2, 8 + len(sid), rights) + sid
+            revision, size, count = struct.unpack_from("<HHH", descriptor, 20)
+            acl = struct.pack("<HHHH", revision, size + len(ace), count + 1, 0) + descriptor[28 : 20 + size] + ace
+            new = descriptor[:20] + acl
+            connection.modify(dn, {"nTSecurityDescriptor": [(ldap3.MODIFY_REPLACE, [new])]}, controls=controls)
 
     def _server(self) -> ldap3.Server:
         # the name in the certificate is checked as localhost: ldap3 knows no IP addresses on newer Pythons
@@ -154,25 +162,38 @@ class Samba:
         for unit in UNITS:
             self.add(f"{unit},{BASE_DN}", ["organizationalUnit"], {})
         password = {"unicodePwd": quoted(self.bind_password)}
-        self.delegate(self.agents, self.add_person("connector", below=f"CN=Users,{BASE_DN}", **password))
+        account = self.add_person("connector", below=f"CN=Users,{BASE_DN}", **password)
+        self._grant(self.agents, _FULL_CONTROL, account)
+        self._grant(f"CN=Deleted Objects,{BASE_DN}", _LIST_AND_READ, account)
 
     def _provision(self) -> None:
-        self._tool(
-            *("domain", "provision", "-q", f"--targetdir={self._directory}", f"--realm={_REALM}"),
+        command = [
+            *(
+                str(program("samba-tool")),
+                "domain",
+                "provision",
+                "-q",
+                f"--targetdir={self._directory}",
+                f"--realm={_REALM}",
+            ),
             *(f"--domain={_DOMAIN}", "--server-role=dc", f"--adminpass={_ADMIN_PASSWORD}", "--dns-backend=NONE"),
             *("--host-name=dc1", "--host-ip=127.0.0.1", "--option=ldb:nosync=true"),
-        )
-        for folder in _FOLDERS:
-            (self._directory / folder).mkdir(exist_ok=True)
-        self.configuration.write_text(_configuration(self._directory, self.address, self.ca_file, *self._files))
-
-    def _tool(self, *arguments: str) -> None:
-        given = ["-s", str(self.configuration)] if self.configuration.exists() else []
+        ]
         with self.log.open("ab") as log:
-            command = [str(program("samba-tool")), *arguments, *given]
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
-            raise ServerError(f"samba-tool {arguments[0]} failed:\n{tail(self.log)}")
+            raise ServerError(f"the domain could not be made:\n{tail(self.log)}")
+        for folder in _FOLDERS:
+            (self._directory / folder).mkdir(exist_ok=True)
+        self._configuration.write_text(_configuration(self._directory, self.address, self.ca_file, *self._files))
+
+
+def _raw(connection: Any, dn: str, attribute: str, controls: Any = None) -> bytes:
+    everything = "(objectClass=*)"
+    connection.search(dn, everything, search_scope=ldap3.BASE, attributes=[attribute], controls=controls)
+    value = connection.response[0]["raw_attributes"][attribute][0]
+    assert isinstance(value, bytes)
+    return value
 
 
 def quoted(password: str) -> bytes:
