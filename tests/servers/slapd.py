@@ -180,7 +180,7 @@ def as_entry(found: Mapping[str, object]) -> LdapEntry:
 
 def _configuration(directory: Path, pki: Pki) -> str:
     schemas = "\n".join(f"include {_SCHEMAS}/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis"))
-    modules = "\n".join(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy"))
+    modules = "\n".join(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy", "syncprov"))
     return f"""{schemas}
 modulepath {_MODULES}
 {modules}
@@ -215,6 +215,8 @@ unique_uri ldap:///ou=agents,{BASE_DN}?uid?sub
 overlay ppolicy
 ppolicy_default cn=default,ou=policies,{BASE_DN}
 ppolicy_hash_cleartext
+overlay syncprov
+syncprov-sessionlog 1000
 """
 
 
