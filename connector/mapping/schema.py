@@ -16,9 +16,16 @@ from connector.mapping.queries import MAX_LENGTH
 
 # What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
 # must not know.
-OBJECTS: Final = {"memory": ("account",), "scim": ("user",), "ldap": ("entry",)}
+OBJECTS: Final = {
+    "memory": ("account",),
+    "scim": ("user",),
+    "ldap": ("entry",),
+    "active_directory": ("user",),
+}
 KINDS: Final = tuple(OBJECTS)
-ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
+ADDRESSED: Final = frozenset(
+    {"active_directory", "ldap"}
+)  # kinds whose accounts have an address apart from their anchor
 ON_DISABLE: Final = ("disable", "delete")
 ON_DELETE: Final = ("delete", "disable")
 
@@ -125,7 +132,7 @@ MAPPING_KEYS: Final[Keys] = {
     "name": {
         **_RULES,
         "minProperties": 1,
-        "description": "the account's relative name: naming attribute to rule (ldap)",
+        "description": "the account's relative name: naming attribute to rule (directories)",
     },
     "account": {**_RULES, "minProperties": 1, "description": "attribute at the target to rule"},
     "people": {"$ref": "#/$defs/people", "description": "how an owner is found at the target; absent: not looked for"},

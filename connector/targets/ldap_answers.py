@@ -13,7 +13,8 @@ SIZE_LIMIT, NO_SUCH_OBJECT = 4, 32
 _TROUBLE = frozenset({1, 3, 4, 9, 11, 51, 52, 80})  # busy, unavailable, other, and limits that cut an answer short
 _NOT_ALLOWED = frozenset({7, 8, 13, 48, 49, 50})
 _AT_FAULT = re.compile(r"attribute '([\w;.-]+)'|^([A-Za-z][\w;.-]*): ")
-_NOT_UNIQUE = ("non-unique", "not unique", "same attribute value")  # the unique overlay of OpenLDAP; 389-ds
+# What is said by the unique overlay of OpenLDAP, 389-ds, Samba, and Windows
+_NOT_UNIQUE = ("non-unique", "not unique", "same attribute value", "already in use", "000021c7:", "000021c8:")
 
 Explain = Callable[[int, str], str]
 """What a directory of one kind means by a result code and its message, in plain words; "" where there is no more to say."""
@@ -119,6 +120,13 @@ def sid(value: bytes) -> str:
     """A security identifier ([MS-DTYP] 2.4.2.2) in its text form, S-1-5-21-…-500."""
     parts = [int.from_bytes(value[at : at + 4], "little") for at in range(8, len(value), 4)]
     return "-".join(["S", str(value[0]), str(int.from_bytes(value[2:8], "big")), *map(str, parts)])
+
+
+def sid_bytes(text: str) -> bytes:
+    """A security identifier as the directory holds it."""
+    _, revision, authority, *parts = text.split("-")
+    head = bytes([int(revision), len(parts)]) + int(authority).to_bytes(6, "big")
+    return head + b"".join(int(part).to_bytes(4, "little") for part in parts)
 
 
 _FORMS: dict[str, Callable[[bytes], str]] = {"objectguid": guid, "invocationid": guid, "objectsid": sid}

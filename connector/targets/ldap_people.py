@@ -36,7 +36,8 @@ class LdapPeople(LdapEntries):
     def find_person(self, attribute: str, value: str) -> list[str]:
         if not self._options.people_base:
             return []
-        found = self._wire.search(self._options.people_base, equals(attribute, value), (attribute,))
+        query = f"(&{self._person}{equals(attribute, value)})"
+        found = self._wire.search(self._options.people_base, query, (attribute,))
         return [one.dn for one in found if has(one, attribute, value)]
 
     def _people_base(self) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
+from connector.targets.active_directory import ActiveDirectoryTarget
 from connector.targets.base import Target
 from connector.targets.ldap import LdapTarget
-from connector.targets.ldap_options import LdapOptions
+from connector.targets.ldap_options import ActiveDirectoryOptions, LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
 from connector.targets.options import read_options
 from connector.targets.scim import ScimOptions, ScimTarget
@@ -29,6 +30,9 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "active_directory": Kind(
+        ActiveDirectoryOptions, {"user": lambda name, options, _: ActiveDirectoryTarget(name, options)}
+    ),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
     "scim": Kind(ScimOptions, {"user": ScimTarget}),

@@ -81,6 +81,15 @@ class Samba:
     def agents(self) -> str:
         return f"OU=Agents,{BASE_DN}"
 
+    @property
+    def groups(self) -> str:
+        return f"OU=Groups,{self.agents}"
+
+    def relative_id(self, dn: str) -> str:
+        """The last part of the entry's security identifier."""
+        with self.as_administrator() as connection:
+            return str(int.from_bytes(_raw(connection, dn, "objectSid")[-4:], "little"))
+
     def add(self, dn: str, object_classes: Sequence[str], attributes: Mapping[str, Any]) -> str:
         with self.as_administrator() as connection:
             connection.add(dn, list(object_classes), dict(attributes))

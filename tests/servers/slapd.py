@@ -180,7 +180,9 @@ def as_entry(found: Mapping[str, object]) -> LdapEntry:
 
 def _configuration(directory: Path, pki: Pki) -> str:
     schemas = "\n".join(f"include {_SCHEMAS}/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis"))
-    modules = "\n".join(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy", "syncprov"))
+    modules = "\n".join(
+        f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy", "syncprov")
+    )
     return f"""{schemas}
 modulepath {_MODULES}
 {modules}
