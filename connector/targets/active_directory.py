@@ -6,6 +6,7 @@ knows. What the domain needs for itself, and whoever is or was an administrator,
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from connector.targets import active_directory_rules as rules
 from connector.targets import ldap_names as names
@@ -24,7 +25,6 @@ _CLASSES = ["top", "person", "organizationalPerson", "user"]
 _NO_REFERRALS: Control = ("1.2.840.113556.1.4.1339", False, None)
 _WITH_ANCHORS: Control = ("1.2.840.113556.1.4.529", True, b"\x30\x03\x02\x01\x01")
 _PROTECTION = ("objectSid", LOGON_NAME, "adminCount", "isCriticalSystemObject")
-_MEMBERS_AT_ONCE = 1000  # servers give at most 1500 values of an attribute (MaxValRange)
 _IS_IN, _IS_NOT_IN = 20, 16
 
 
@@ -37,6 +37,7 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
     _not_attributes = frozenset({"objectguid", "objectsid", CONTROL.lower(), "iscriticalsystemobject"})
     _accounts_filter = _person = "(&(objectCategory=person)(objectClass=user))"
     _group = "(objectCategory=group)"
+    _members_at_once: ClassVar[int] = 1000  # servers give at most 1500 values of an attribute (MaxValRange)
 
     def __init__(self, name: str, options: ActiveDirectoryOptions) -> None:
         super().__init__(name, options, LdapWire(options, rules.explain, always=(_NO_REFERRALS,)))
@@ -146,7 +147,7 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
         group = self._present_group(group_id, ("objectSid",))
         first = 0
         while True:
-            wanted = f"member;range={first}-{first + _MEMBERS_AT_ONCE - 1}"
+            wanted = f"member;range={first}-{first + self._members_at_once - 1}"
             entry = self._wire.at(group.dn, (wanted,), controls=(_WITH_ANCHORS,))
             part = next(iter(entry.attributes.items()), ("", [])) if entry else ("", [])
             yield from (_named(value)[0] for value in part[1])

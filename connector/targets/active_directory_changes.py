@@ -6,9 +6,11 @@ see deleted entries. Numbers are of one controller: at another one, or after it 
 
 import re
 from collections.abc import Iterator
+from typing import ClassVar
 
+from connector.targets import ldap_names as names
 from connector.targets.base import Account, ChangedPage, CookieExpired, Rejected
-from connector.targets.ldap_answers import NO_SUCH_OBJECT, SIZE_LIMIT, Entry
+from connector.targets.ldap_answers import Entry
 from connector.targets.ldap_entries import LdapEntries
 from connector.targets.ldap_options import ActiveDirectoryOptions
 from connector.targets.ldap_wire import Control
@@ -16,13 +18,14 @@ from connector.targets.ldap_wire import Control
 _COOKIE = re.compile(r"usn ([0-9a-f-]{36}) (\d+)")
 _SHOW_DELETED: Control = ("1.2.840.113556.1.4.417", True, None)
 _USERS = "(&(objectClass=user)(!(objectClass=computer)))"  # a deleted entry has no objectCategory
-_FIRST_STEP, _FEW, _MANY = 10_000, 100, 2_000
+_FEW, _MANY = 100, 2_000
 
 
 class ActiveDirectoryChanges(LdapEntries):
     """The call of the ChangesTarget protocol."""
 
     _options: ActiveDirectoryOptions
+    _first_step: ClassVar[int] = 10_000  # numbers looked through at once; more where few accounts have them
 
     def changes(self, cookie: str) -> Iterator[ChangedPage]:
         """A walk that began with a cookie, or was taken up again in the middle, is no full read: it does not say `whole`."""
@@ -37,7 +40,7 @@ class ActiveDirectoryChanges(LdapEntries):
                 raise CookieExpired(
                     f"{self._options.bind_dn} sees no deleted entries: see docs/targets/active_directory.md"
                 )
-        step = _FIRST_STEP
+        step = self._first_step
         while newest > done:  # an entry that changes while we walk comes again at the end
             upto = min(newest, done + step)
             accounts, gone = self._between(done + 1, upto, and_gone=not whole)
@@ -77,8 +80,9 @@ class ActiveDirectoryChanges(LdapEntries):
 
     def _sees_deletions(self) -> bool:
         """Whoever may not see deleted entries is told of none, without an error; a domain has some at any time."""
-        deleted, at_most = f"CN=Deleted Objects,{self._options.domain}", 2  # one is the container
-        fine = (SIZE_LIMIT, NO_SUCH_OBJECT)
-        query = "(isDeleted=TRUE)"
-        _, found = self._wire.raw_search(deleted, query, ("1.1",), _SHOW_DELETED, fine=fine, size_limit=at_most)
-        return len([one for one in found if one["type"] == "searchResEntry"]) == at_most
+        container = f"CN=Deleted Objects,{self._options.domain}"
+        if self._wire.at(container, controls=(_SHOW_DELETED,)) is None:
+            return False
+        pages = self._wire.pages(container, "(isDeleted=TRUE)", ("1.1",), controls=(_SHOW_DELETED,))
+        own = names.canonical(container)  # it says of itself, too, that it is deleted
+        return any(names.canonical(entry.dn) != own for page in pages for entry in page)

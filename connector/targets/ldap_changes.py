@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from connector.targets.base import Account, ChangedPage, CookieExpired, Unsupported
 from connector.targets.ldap_answers import Entry, entry
@@ -20,9 +20,8 @@ _INFO = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_ONLY = b"\x0a\x01\x01"
 _OCTETS, _BOOLEAN, _SEQUENCE, _SET, _ID_SET = 0x04, 0x01, 0x30, 0x31, 0xA3
 _PRESENT, _DELETED = 0, 3
-_UNKNOWN_CONTROL, _REFRESH_REQUIRED = 12, 4096
+_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED = 12, 53, 4096
 _SYNC, _SINCE = "sync ", "since "
-_PAGE = 200
 
 
 @dataclass
@@ -31,7 +30,6 @@ class _Look:
 
     cookie: bytes = b""
     by_deletes: bool = False
-    unchanged: bool = False
     entries: list[Entry] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
@@ -40,6 +38,7 @@ class LdapChanges(LdapEntries):
     """The call of the ChangesTarget protocol."""
 
     _options: LdapOptions
+    _page: ClassVar[int] = 200
 
     def changes(self, cookie: str) -> Iterator[ChangedPage]:
         if self._options.changes == "sync":
@@ -52,15 +51,16 @@ class LdapChanges(LdapEntries):
         if not cookie:  # where it stands now, then everything: what changes meanwhile comes with the next look
             nothing = f"(!{self._accounts_filter})"
             now = self._look(b"", f"(&{self._accounts_filter}{nothing})")
-            yield from self._everything(_SYNC + now.cookie.decode("latin-1"))
+            yield from self._everything(_SYNC + now.cookie.decode("latin-1") if now.cookie else "")
             return
         if not cookie.startswith(_SYNC):
             raise CookieExpired("the cookie is of another way to tell changes")
         since = self._look(cookie[len(_SYNC) :].encode("latin-1"), self._accounts_filter)
-        if not since.by_deletes and (since.unchanged or since.entries):
+        if not since.by_deletes or (since.entries and not since.cookie):  # the latter for a cookie that it cannot read
             raise CookieExpired("the directory does not know any more what was deleted since the last look")
         accounts = [self._account(one) for one in since.entries]
-        yield from _in_pages(accounts, since.gone, cookie, _SYNC + since.cookie.decode("latin-1"))
+        after = _SYNC + since.cookie.decode("latin-1") if since.cookie else cookie  # none where nothing has changed
+        yield from self._in_pages(accounts, since.gone, cookie, after)
 
     def _by_timestamps(self, cookie: str) -> Iterator[ChangedPage]:
         """Changes to the second; one that the last look may have met comes again. Deletions are not told."""
@@ -77,19 +77,28 @@ class LdapChanges(LdapEntries):
             yield from self._everything(after)
             return
         accounts = [self._account(one) for page in self._wire.pages(base, changed, self._read) for one in page]
-        yield from _in_pages(accounts, [], cookie, after)
+        yield from self._in_pages(accounts, [], cookie, after)
 
     def _everything(self, cookie: str) -> Iterator[ChangedPage]:
         for page in self._wire.pages(self._options.accounts_base, self._accounts_filter, self._read):
             yield ChangedPage(tuple(self._account(one) for one in page), (), "", whole=True)
         yield ChangedPage((), (), cookie, whole=True)
 
+    def _in_pages(self, accounts: list[Account], gone: Sequence[str], before: str, after: str) -> Iterator[ChangedPage]:
+        pages = [accounts[at : at + self._page] for at in range(0, len(accounts), self._page)] or [[]]
+        for number, page in enumerate(pages):
+            last = number == len(pages) - 1
+            yield ChangedPage(tuple(page), tuple(gone) if number == 0 else (), after if last else before)
+
     def _look(self, cookie: bytes, filter: str) -> _Look:
         value = _tlv(_SEQUENCE, _REFRESH_ONLY + (_tlv(_OCTETS, cookie) if cookie else b""))
-        control, fine = (_REQUEST, True, value), (_UNKNOWN_CONTROL, _REFRESH_REQUIRED)
+        control, fine = (_REQUEST, True, value), (_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
         result, found = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
-        if result["result"] == _REFRESH_REQUIRED:
-            raise CookieExpired("the directory asks for a full read")
+        if result["result"] in (
+            _REFRESH_REQUIRED,
+            _UNWILLING,
+        ):  # OpenLDAP is unwilling after it was restored from a backup
+            raise CookieExpired(f"the directory asks for a full read: {result['message'] or result['description']}")
         if result["result"] == _UNKNOWN_CONTROL:
             raise Unsupported(f"{self._wire.url} has no content synchronisation (RFC 4533): see option changes")
         look = _Look()
@@ -106,26 +115,14 @@ def _take(look: _Look, one: dict[str, Any]) -> None:
         (_, state), (_, identity), *_ = _parts(_control(one, _STATE))
         if state[0] == _DELETED:
             look.gone.append(str(uuid.UUID(bytes=identity)))
-        elif state[0] == _PRESENT:
-            look.unchanged = True
-        else:
+        elif state[0] != _PRESENT:
             look.entries.append(entry(one))
     elif one["type"] == "intermediateResponse" and one["responseName"] == _INFO:
         tag, value = _read(one["responseValue"])[0]
         if tag == _ID_SET:
             parts = dict(_read(value))
-            named = [str(uuid.UUID(bytes=identity)) for _, identity in _read(parts[_SET])]
-            if parts.get(_BOOLEAN, b"\0") != b"\0":
-                look.gone += named
-            else:
-                look.unchanged = True
-
-
-def _in_pages(accounts: list[Account], gone: Sequence[str], before: str, after: str) -> Iterator[ChangedPage]:
-    pages = [accounts[at : at + _PAGE] for at in range(0, len(accounts), _PAGE)] or [[]]
-    for number, page in enumerate(pages):
-        last = number == len(pages) - 1
-        yield ChangedPage(tuple(page), tuple(gone) if number == 0 else (), after if last else before)
+            if parts.get(_BOOLEAN, b"\0") != b"\0":  # else they are those that are still there
+                look.gone += [str(uuid.UUID(bytes=identity)) for _, identity in _read(parts[_SET])]
 
 
 def _control(answer: dict[str, Any], oid: str) -> bytes:

@@ -149,11 +149,10 @@ class LdapWire:
         control: Control,
         *,
         fine: Sequence[int],
-        size_limit: int = 0,
     ) -> tuple[Any, list[Any]]:
         """The result, success or one of `fine`, and all that came before it, of what a control makes of a search."""
         asked = _Search(base, filter, list(attributes), (control,))
-        result, response = self._run(lambda connection: self._send(connection, asked, size_limit=size_limit))
+        result, response = self._run(lambda connection: self._send(connection, asked))
         if result["result"] not in fine:
             self._must_be_done(result, f"the search below {base}")
         return result, response
@@ -170,7 +169,7 @@ class LdapWire:
         return result, [answers.entry(one) for one in response if one["type"] == "searchResEntry"]
 
     @staticmethod
-    def _send(connection: Any, asked: "_Search", **limits: Any) -> tuple[Any, list[Any]]:
+    def _send(connection: Any, asked: "_Search", **paging: Any) -> tuple[Any, list[Any]]:
         _, result, response, _ = connection.search(
             asked.base,
             asked.filter,
@@ -178,7 +177,7 @@ class LdapWire:
             dereference_aliases=ldap3.DEREF_NEVER,
             attributes=asked.attributes,
             controls=list(asked.controls) or None,
-            **limits,
+            **paging,
         )
         return result, response or []
 

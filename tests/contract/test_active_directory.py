@@ -21,18 +21,8 @@ PASSWORD = "Correct-Horse-8attery"
 
 
 @pytest.fixture
-def options(samba: Samba, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setenv("AD_PASSWORD", samba.bind_password)
-    return {
-        "url": samba.url,
-        "ca_file": str(samba.ca_file),
-        "bind_dn": samba.bind_dn,
-        "password": "env:AD_PASSWORD",
-        "accounts_base": samba.agents,
-        "groups_base": samba.groups,
-        "people_base": samba.people,
-        "read_timeout": "5",
-    }
+def options(domain_options: dict[str, str]) -> dict[str, str]:
+    return domain_options
 
 
 @pytest.fixture

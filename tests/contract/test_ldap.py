@@ -32,19 +32,8 @@ PLACEHOLDER = f"cn=nobody,{BASE_DN}"
 
 
 @pytest.fixture
-def options(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setenv("LDAP_PASSWORD", slapd.bind_password)
-    return {
-        "url": slapd.url,
-        "ca_file": str(slapd.ca_file),
-        "bind_dn": slapd.bind_dn,
-        "password": "env:LDAP_PASSWORD",
-        "accounts_base": f"ou=agents,{BASE_DN}",
-        "groups_base": f"ou=groups,{BASE_DN}",
-        "people_base": f"ou=people,{BASE_DN}",
-        "placeholder": PLACEHOLDER,
-        "read_timeout": "5",
-    }
+def options(ldap_options: dict[str, str]) -> dict[str, str]:
+    return ldap_options
 
 
 @pytest.fixture
@@ -158,6 +147,7 @@ def test_more_accounts_than_the_servers_limit_are_all_listed(options: dict[str, 
     made = {target.create(bot()).id for _ in range(510)}
 
     assert {account.id for account in target.accounts()} == made
+    assert {account.id for account in target.find("sn", "(agent)")} == made
 
 
 def test_disabling_locks_out_and_enabling_lets_in(target: LdapTarget, slapd: Slapd) -> None:

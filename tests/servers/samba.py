@@ -116,9 +116,9 @@ class Samba:
         with self.as_administrator() as connection:
             connection.modify(group_dn, {"member": [(ldap3.MODIFY_ADD, list(members))]})
 
-    def move(self, dn: str, relative_name: str, below: str) -> None:
+    def move(self, dn: str, below: str) -> None:
         with self.as_administrator() as connection:
-            connection.modify_dn(dn, relative_name, new_superior=below)
+            connection.modify_dn(dn, dn.partition(",")[0], new_superior=below)
 
     def delete(self, dn: str) -> None:
         with self.as_administrator() as connection:
@@ -174,6 +174,9 @@ class Samba:
         account = self.add_person("connector", below=f"CN=Users,{BASE_DN}", **password)
         self._grant(self.agents, _FULL_CONTROL, account)
         self._grant(f"CN=Deleted Objects,{BASE_DN}", _LIST_AND_READ, account)
+        self.delete(
+            self.add(f"OU=Was here,{self.agents}", ["organizationalUnit"], {})
+        )  # as in any domain that is in use
 
     def _provision(self) -> None:
         command = [

@@ -98,6 +98,10 @@ class Slapd:
         with self._as_root() as connection:
             connection.modify(dn, {name: [(ldap3.MODIFY_REPLACE, list(v))] for name, v in attributes.items()})
 
+    def move(self, dn: str, below: str) -> None:
+        with self._as_root() as connection:
+            connection.modify_dn(dn, dn.partition(",")[0], new_superior=below)
+
     def delete(self, dn: str) -> None:
         with self._as_root() as connection:
             connection.delete(dn)
