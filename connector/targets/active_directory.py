@@ -14,10 +14,11 @@ from connector.targets.active_directory_changes import ActiveDirectoryChanges
 from connector.targets.base import Account, AlreadyExists, Capability, Changes, Rejected, Value
 from connector.targets.ldap_accounts import LdapAccounts
 from connector.targets.ldap_answers import Entry, Refused, equals, escaped, sid_bytes
+from connector.targets.ldap_ber import Control
 from connector.targets.ldap_groups import LdapGroups
 from connector.targets.ldap_options import ActiveDirectoryOptions
 from connector.targets.ldap_people import MANAGER, LdapPeople
-from connector.targets.ldap_wire import ADD, DELETE, REPLACE, Control, LdapWire, Step
+from connector.targets.ldap_wire import ADD, DELETE, REPLACE, LdapWire, Step
 
 CONTROL = "userAccountControl"
 LOGON_NAME, PRINCIPAL = "sAMAccountName", "userPrincipalName"

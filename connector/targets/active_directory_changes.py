@@ -11,9 +11,9 @@ from typing import ClassVar
 from connector.targets import ldap_names as names
 from connector.targets.base import Account, ChangedPage, CookieExpired, Rejected
 from connector.targets.ldap_answers import Entry
+from connector.targets.ldap_ber import Control
 from connector.targets.ldap_entries import LdapEntries
 from connector.targets.ldap_options import ActiveDirectoryOptions
-from connector.targets.ldap_wire import Control
 
 _COOKIE = re.compile(r"usn ([0-9a-f-]{36}) (\d+)")
 _SHOW_DELETED: Control = ("1.2.840.113556.1.4.417", True, None)

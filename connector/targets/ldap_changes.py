@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from connector.targets import ldap_ber as ber
 from connector.targets.base import Account, ChangedPage, CookieExpired, Unsupported
 from connector.targets.ldap_answers import Entry, entry
 from connector.targets.ldap_entries import LdapEntries
@@ -18,7 +19,7 @@ from connector.targets.ldap_options import LdapOptions
 _REQUEST, _STATE, _DONE = (f"1.3.6.1.4.1.4203.1.9.1.{number}" for number in (1, 2, 3))
 _INFO = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_ONLY = b"\x0a\x01\x01"
-_OCTETS, _BOOLEAN, _SEQUENCE, _SET, _ID_SET = 0x04, 0x01, 0x30, 0x31, 0xA3
+_ID_SET = 0xA3
 _PRESENT, _DELETED = 0, 3
 _UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED = 12, 53, 4096
 _SYNC, _SINCE = "sync ", "since "
@@ -91,7 +92,7 @@ class LdapChanges(LdapEntries):
             yield ChangedPage(tuple(page), tuple(gone) if number == 0 else (), after if last else before)
 
     def _look(self, cookie: bytes, filter: str) -> _Look:
-        value = _tlv(_SEQUENCE, _REFRESH_ONLY + (_tlv(_OCTETS, cookie) if cookie else b""))
+        value = ber.element(ber.SEQUENCE, _REFRESH_ONLY + (ber.element(ber.OCTETS, cookie) if cookie else b""))
         control, fine = (_REQUEST, True, value), (_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
         result, found = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
         if result["result"] in (
@@ -102,9 +103,9 @@ class LdapChanges(LdapEntries):
         if result["result"] == _UNKNOWN_CONTROL:
             raise Unsupported(f"{self._wire.url} has no content synchronisation (RFC 4533): see option changes")
         look = _Look()
-        for tag, part in _parts(_control(result, _DONE)):
-            look.cookie = part if tag == _OCTETS else look.cookie
-            look.by_deletes = part != b"\0" if tag == _BOOLEAN else look.by_deletes
+        for tag, part in ber.inside(_control(result, _DONE)):
+            look.cookie = part if tag == ber.OCTETS else look.cookie
+            look.by_deletes = part != b"\0" if tag == ber.BOOLEAN else look.by_deletes
         for one in found:
             _take(look, one)
         return look
@@ -112,17 +113,17 @@ class LdapChanges(LdapEntries):
 
 def _take(look: _Look, one: dict[str, Any]) -> None:
     if one["type"] == "searchResEntry":
-        (_, state), (_, identity), *_ = _parts(_control(one, _STATE))
+        (_, state), (_, identity), *_ = ber.inside(_control(one, _STATE))
         if state[0] == _DELETED:
             look.gone.append(str(uuid.UUID(bytes=identity)))
         elif state[0] != _PRESENT:
             look.entries.append(entry(one))
     elif one["type"] == "intermediateResponse" and one["responseName"] == _INFO:
-        tag, value = _read(one["responseValue"])[0]
+        tag, value = ber.elements(one["responseValue"])[0]
         if tag == _ID_SET:
-            parts = dict(_read(value))
-            if parts.get(_BOOLEAN, b"\0") != b"\0":  # else they are those that are still there
-                look.gone += [str(uuid.UUID(bytes=identity)) for _, identity in _read(parts[_SET])]
+            parts = dict(ber.elements(value))
+            if parts.get(ber.BOOLEAN, b"\0") != b"\0":  # else they are those that are still there
+                look.gone += [str(uuid.UUID(bytes=identity)) for _, identity in ber.elements(parts[ber.SET])]
 
 
 def _control(answer: dict[str, Any], oid: str) -> bytes:
@@ -131,27 +132,3 @@ def _control(answer: dict[str, Any], oid: str) -> bytes:
         raise Unsupported("the directory answers without the controls of RFC 4533: see option changes")
     value: bytes = control["value"]
     return value
-
-
-def _parts(sequence: bytes) -> list[tuple[int, bytes]]:
-    return _read(_read(sequence)[0][1])
-
-
-def _read(data: bytes) -> list[tuple[int, bytes]]:
-    """The elements (tag, value) one after the other in data, in the definite form of BER (RFC 4511 section 5.1)."""
-    elements, at = [], 0
-    while at < len(data):
-        tag, length, start = data[at], data[at + 1], at + 2
-        if length > 0x7F:
-            start += length & 0x7F
-            length = int.from_bytes(data[at + 2 : start], "big")
-        elements.append((tag, data[start : start + length]))
-        at = start + length
-    return elements
-
-
-def _tlv(tag: int, value: bytes) -> bytes:
-    if len(value) < 0x80:
-        return bytes([tag, len(value)]) + value
-    length = len(value).to_bytes((len(value).bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + value

@@ -7,25 +7,25 @@ import math
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSocketOpenError
-from ldap3.protocol.rfc4527 import post_read_control
 
 from connector.targets import ldap_answers as answers
+from connector.targets import ldap_ber as ber
 from connector.targets.base import Missing, Rejected, Unreachable
 from connector.targets.ldap_answers import NO_SUCH_OBJECT, SIZE_LIMIT, Entry, Explain
+from connector.targets.ldap_ber import Control
 from connector.targets.ldap_options import DirectoryOptions
 from connector.targets.ldap_raw import POST_READ, RawConnection
 
-ADD, DELETE, REPLACE = ldap3.MODIFY_ADD, ldap3.MODIFY_DELETE, ldap3.MODIFY_REPLACE
+ADD, DELETE, REPLACE = range(3)
 _PAGE = 500  # the size limit of an OpenLDAP that nobody has configured
 _PAGING = "1.2.840.113556.1.4.319"
-Step = tuple[str, str, list[str]]  # attribute, operation, values
-Control = tuple[str, bool, bytes | None]
+Step = tuple[str, int, list[str]]  # attribute, operation, values
 Answer = TypeVar("Answer")
 
 
@@ -55,7 +55,7 @@ class LdapWire:
         self._explain = explain
         self._always = tuple(always)
         self._lock = threading.RLock()
-        self._connection: Any = None  # Any: the stubs leave a connection's methods untyped
+        self._connection: RawConnection | None = None
 
     def __del__(self) -> None:
         self.close()
@@ -76,7 +76,7 @@ class LdapWire:
         controls: Sequence[Control] = (),
     ) -> list[Entry]:
         """Every match below base (or base itself alone). Whatever is not a complete answer raises."""
-        asked = _Search(base, filter, list(attributes), (*self._always, *controls), only_base=only_base)
+        asked = _Search(base, filter, tuple(attributes), (*self._always, *controls), only_base=only_base)
         try:
             return self._run(lambda connection: self._ask(connection, asked))[1]
         except _CutShort:
@@ -87,15 +87,15 @@ class LdapWire:
     ) -> Iterator[list[Entry]]:
         """Every match below base, page after page (RFC 2696), over a connection of its own: a directory may keep only one
         such walk for a connection. Raises where the walk cannot be completed."""
-        asked = _Search(base, filter, list(attributes), (*self._always, *controls))
-        connection = None
+        asked, always = _Search(base, filter, tuple(attributes)), (*self._always, *controls)
+        connection, cookie = None, b""
         try:
             connection = self._sign_in()
-            cookie: bytes | None = None
             while True:
-                result, found = self._ask(connection, asked, paged_size=_PAGE, paged_cookie=cookie)
+                paging = (_PAGING, False, ber.page(_PAGE, cookie))
+                result, found = self._ask(connection, replace(asked, controls=(*always, paging)))
                 control = (result.get("controls") or {}).get(_PAGING)
-                cookie = control["value"]["cookie"] if control else None
+                cookie = control["value"]["cookie"] if control else b""
                 yield found
                 if not cookie:
                     return
@@ -116,30 +116,25 @@ class LdapWire:
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]], *, read: Sequence[str]) -> Entry:
         """Add an entry; what is asked of it as it is then. AlreadyExists where the name or a unique value is taken."""
         encoded = {name: [answers.encoded(name, value) for value in values] for name, values in attributes.items()}
-        hidden = _secrets(attributes.items())
         try:
-            result = self._write(
-                lambda to: to.add(dn, attributes=encoded, controls=_post_read(read)), f"adding {dn}", hidden
-            )
+            result = self._write(ber.add(dn, encoded), f"adding {dn}", _secrets(attributes.items()), read)
         except Missing as problem:  # what is missing is the entry above
             raise Rejected(f"{problem.detail}: is the base right?") from problem
         return self._written(result, dn, read)
 
     def modify(self, dn: str, changes: Sequence[Step], *, read: Sequence[str] = ()) -> Entry:
         """Change an entry, all or nothing; what is asked of it as it is then. Missing where it is gone."""
-        encoded: dict[str, list[tuple[str, list[bytes]]]] = {}
-        for name, operation, values in changes:
-            values_sent = [answers.encoded(name, value) for value in values]
-            encoded.setdefault(name, []).append((operation, values_sent))
+        encoded = [
+            (name, operation, [answers.encoded(name, value) for value in values]) for name, operation, values in changes
+        ]
         hidden = _secrets((name, values) for name, _, values in changes)
-        result = self._write(lambda to: to.modify(dn, encoded, controls=_post_read(read)), f"changing {dn}", hidden)
-        return self._written(result, dn, read)
+        return self._written(self._write(ber.modify(dn, encoded), f"changing {dn}", hidden, read), dn, read)
 
     def rename(self, dn: str, relative_name: str) -> None:
-        self._write(lambda to: to.modify_dn(dn, relative_name, delete_old_dn=True), f"renaming {dn}")
+        self._write(ber.rename(dn, relative_name), f"renaming {dn}")
 
     def delete(self, dn: str) -> None:
-        self._write(lambda to: to.delete(dn), f"deleting {dn}")
+        self._write(ber.delete(dn), f"deleting {dn}")
 
     def raw_search(
         self,
@@ -151,35 +146,22 @@ class LdapWire:
         fine: Sequence[int],
     ) -> tuple[Any, list[Any]]:
         """The result, success or one of `fine`, and all that came before it, of what a control makes of a search."""
-        asked = _Search(base, filter, list(attributes), (control,))
-        result, response = self._run(lambda connection: self._send(connection, asked))
+        asked = _Search(base, filter, tuple(attributes), (control,))
+        result, response = self._run(lambda connection: _send(connection, asked))
         if result["result"] not in fine:
             self._must_be_done(result, f"the search below {base}")
         return result, response
 
-    def _ask(self, connection: Any, asked: "_Search", **paging: Any) -> tuple[Any, list[Entry]]:
-        result, response = self._send(connection, asked, **paging)
+    def _ask(self, connection: RawConnection, asked: "_Search") -> tuple[Any, list[Entry]]:
+        result, response = _send(connection, asked)
         if result["result"] == NO_SUCH_OBJECT:
             raise _NoBase(f"{asked.base} is not there, or may not be read: the search in it says nothing")
-        if result["result"] == SIZE_LIMIT and not paging:
-            raise _CutShort(f"the search below {asked.base} has more results than the directory gives at once")
+        if result["result"] == SIZE_LIMIT:
+            raise _CutShort(f"the search below {asked.base} has more results than the directory gives")
         self._must_be_done(result, f"the search below {asked.base}")
         if any(one["type"] == "searchResRef" for one in response):
             raise Rejected(f"a part of {asked.base} is on another server; referrals are not followed")
         return result, [answers.entry(one) for one in response if one["type"] == "searchResEntry"]
-
-    @staticmethod
-    def _send(connection: Any, asked: "_Search", **paging: Any) -> tuple[Any, list[Any]]:
-        _, result, response, _ = connection.search(
-            asked.base,
-            asked.filter,
-            ldap3.BASE if asked.only_base else ldap3.SUBTREE,
-            dereference_aliases=ldap3.DEREF_NEVER,
-            attributes=asked.attributes,
-            controls=list(asked.controls) or None,
-            **paging,
-        )
-        return result, response or []
 
     def _written(self, result: Any, dn: str, read: Sequence[str]) -> Entry:
         """The entry after a write: the directory's own word of it (RFC 4527), else read again."""
@@ -193,15 +175,17 @@ class LdapWire:
             raise Missing(f"{dn} was written, but is not there any more")
         return entry
 
-    def _write(self, operation: Callable[[Any], Any], doing: str, hidden: Iterable[str] = ()) -> Any:
-        def once(connection: Any) -> Any:
-            _, result, _, _ = operation(connection)
+    def _write(self, request: bytes, doing: str, hidden: Iterable[str] = (), read: Sequence[str] = ()) -> Any:
+        controls: list[Control] = [(POST_READ, False, ber.selection(read))] if read else []
+
+        def once(connection: RawConnection) -> Any:
+            result, _ = connection.exchange(request, controls)
             self._must_be_done(result, doing, hidden)
             return result
 
         return self._run(once)
 
-    def _run(self, work: Callable[[Any], Answer]) -> Answer:
+    def _run(self, work: Callable[[RawConnection], Answer]) -> Answer:
         """Do it, and once more over a new connection where the held one turns out to be dead. Every write may be repeated."""
         with self._lock:
             held = self._connection is not None
@@ -217,12 +201,12 @@ class LdapWire:
                 self.close()
                 raise self._lost(problem) from problem
 
-    def _connected(self) -> Any:
+    def _connected(self) -> RawConnection:
         if self._connection is None:
             self._connection = self._sign_in()
         return self._connection
 
-    def _sign_in(self) -> Any:
+    def _sign_in(self) -> RawConnection:
         options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
         secure = parts.scheme == "ldaps"
         server = ldap3.Server(  # a new one each time: it remembers a refused connection for seconds
@@ -234,7 +218,7 @@ class LdapWire:
             connect_timeout=options.connect_timeout,
             allowed_referral_hosts=[],
         )
-        connection: Any = RawConnection(
+        connection = RawConnection(
             server,
             options.bind_dn,
             options.password.reveal(),
@@ -280,13 +264,14 @@ class _CutShort(Unreachable):
 class _Search:
     base: str
     filter: str
-    attributes: list[str]
+    attributes: tuple[str, ...]
     controls: tuple[Control, ...] = ()
     only_base: bool = False
 
 
-def _post_read(attributes: Sequence[str]) -> list[Any] | None:
-    return [post_read_control(list(attributes))] if attributes else None
+def _send(connection: RawConnection, asked: _Search) -> tuple[Any, list[Any]]:
+    request = ber.search(asked.base, asked.filter, asked.attributes, only_base=asked.only_base)
+    return connection.exchange(request, asked.controls)
 
 
 def _secrets(attributes: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
@@ -297,7 +282,7 @@ def _is_timeout(problem: Exception) -> bool:
     return isinstance(problem, LDAPMaximumRetriesError) or "timed out" in str(problem)
 
 
-def _hang_up(connection: Any) -> None:
+def _hang_up(connection: RawConnection) -> None:
     """Close for good: ldap3 keeps the socket of a connection that was refused or has died."""
     socket = connection.socket
     try:
