@@ -21,13 +21,16 @@ OBJECTS: Final = {
     "memory": ("account",),
     "scim": ("user", "agent"),
     "ldap": ("entry",),
+    "active_directory": ("user",),
     "keycloak": ("user", "client"),
     "okta": ("user", "agent"),
     "entra": ("user", "agent"),
     "pingone": ("user",),
 }
 KINDS: Final = tuple(OBJECTS)
-ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
+ADDRESSED: Final = frozenset(
+    {"active_directory", "ldap"}
+)  # kinds whose accounts have an address apart from their anchor
 STRENGTHS: Final = ("strong", "weak")
 MATCHES: Final = ("never", "userName", "email")
 PERSON_FIELDS: Final = (
@@ -193,7 +196,7 @@ MAPPING_KEYS: Final[Keys] = {
     "name": {
         **_RULES,
         "minProperties": 1,
-        "description": "the account's relative name: naming attribute to rule (ldap)",
+        "description": "the account's relative name: naming attribute to rule (directories)",
     },
     "account": {**_RULES, "minProperties": 1, "description": "attribute at the target to rule"},
     "people": {"$ref": "#/$defs/people", "description": "how an owner is found at the target; absent: not looked for"},
