@@ -1,5 +1,6 @@
 """Discovery (RFC 7644 section 4): what we serve, made once for each dialect."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ import orjson
 from connector.core.errors import NotFound
 from connector.edges.scim import cursor, schema
 from connector.edges.scim.bulk import MAX_OPERATIONS
+from connector.edges.scim.catalogue import Collection
 from connector.edges.scim.queries import DEFAULT_PAGE, MAX_PAGE
 
 MAX_BODY = 4 * 1024 * 1024  # bytes
@@ -15,12 +17,16 @@ MAX_BODY = 4 * 1024 * 1024  # bytes
 class Discovery:
     """Answers /ServiceProviderConfig, /ResourceTypes and /Schemas from documents made at start-up."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, collections: Mapping[str, Collection]) -> None:
         self._root = f"{base_url}/scim/v2"
+        self._collections = collections
+        served = [*schema.TABLES, *collections]
         self._configs = {dialect: orjson.dumps(self._config(dialect)) for dialect in schema.HIDDEN}
-        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents().items()}
+        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents(served).items()}
         self._schemas = {
-            dialect: {key: self._located("Schemas", one) for key, one in schema.schema_documents(dialect).items()}
+            dialect: {
+                key: self._located("Schemas", one) for key, one in schema.schema_documents(served, dialect).items()
+            }
             for dialect in schema.HIDDEN
         }
 
@@ -77,7 +83,20 @@ class Discovery:
                 "agentsSupported": True,
                 "agenticApplicationsSupported": True,
             }
+        if self._collections:
+            config["RolesAndEntitlements"] = {
+                "roles": self._catalogued("Roles"),
+                "entitlements": self._catalogued("Entitlements"),
+            }
         return config
+
+    def _catalogued(self, endpoint: str) -> dict[str, Any]:
+        """What ServiceProviderConfig says of a catalogue (draft-ietf-scim-roles-entitlements-01)."""
+        collection = self._collections.get(endpoint)
+        if collection is None:
+            return {"supported": False}
+        abilities = {f"multiple{endpoint}Supported": True, "primarySupported": True, "typeSupported": True}
+        return {"supported": True, **abilities, "types": collection.types}
 
 
 def _list(documents: list[dict[str, Any]]) -> bytes:

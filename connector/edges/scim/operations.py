@@ -8,6 +8,7 @@ from connector.domain import resources
 from connector.domain.resources import Record
 from connector.domain.unit import Caller, Unit
 from connector.edges.scim.answers import Answer, Conditions, etag
+from connector.edges.scim.catalogue import Assignable
 from connector.edges.scim.kinds import Kind
 from connector.edges.scim.patch import Patch
 from connector.edges.scim.profiles import PROFILES
@@ -19,11 +20,13 @@ from connector.edges.scim.validate import Body, check_required
 class Operations:
     """Create, read, replace, patch and delete (RFC 7644 section 3) on every resource type. `chosen` None: no body is wanted."""
 
-    def __init__(self, render: Renderer, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, render: Renderer, kinds: Mapping[str, Kind], assignable: Assignable) -> None:
         self._render = render
         self._kinds = kinds
+        self._assignable = assignable
 
     def create(self, unit: Unit, table: Table, read: Body, chosen: Selection | None) -> Answer:
+        self._assignable.check(read.document)
         record = self._kinds[table.kind].insert(unit, read)
         return self._whole(unit, table, record, chosen, 201)
 
@@ -38,8 +41,8 @@ class Operations:
     ) -> Answer:
         """What is left out is cleared, except `active` and what the client's dialect does not show it (section 3.5.1)."""
         before = self._locked(unit, table, id, conditions)
-        kind = self._kinds[table.kind]
-        record = kind.replace(unit, before, read)
+        self._assignable.check(read.document, before.document)
+        record = self._kinds[table.kind].replace(unit, before, read)
         return self._whole(unit, table, record, chosen, 200)
 
     def patch(
@@ -54,6 +57,7 @@ class Operations:
         patch = Patch(table, document, PROFILES[unit.by.profile])
         patch.apply(body)
         check_required(table, patch.document)
+        self._assignable.check(patch.document, before.document)
         external_id = patch.document.pop("externalId", None)
         record = kind.save(unit, before, patch.document, external_id, patch.members)
         if table.kind == "group" and not chosen:
