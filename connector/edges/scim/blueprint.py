@@ -19,6 +19,7 @@ from connector.edges.scim.catalogue import Collection
 from connector.edges.scim.catalogue_file import Catalogue
 from connector.edges.scim.discovery import Discovery
 from connector.edges.scim.errors import MEDIA_TYPE, ScimError
+from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.rate import Limiter
 from connector.edges.scim.render import EVERYTHING, Selection, selection
 from connector.edges.scim.schema import Table
@@ -62,7 +63,7 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
 
     @edge.get("/ServiceProviderConfig")
     def config() -> Response:
-        return answer(discovery.config(g.caller.dialect))
+        return answer(discovery.config(g.caller.dialect, PROFILES[g.caller.profile]))
 
     @edge.get("/ResourceTypes")
     def types() -> Response:

@@ -9,9 +9,11 @@ from connector.core.errors import NotFound
 from connector.edges.scim import cursor, schema
 from connector.edges.scim.bulk import MAX_OPERATIONS
 from connector.edges.scim.catalogue import Collection
+from connector.edges.scim.profiles import Profile
 from connector.edges.scim.queries import DEFAULT_PAGE, MAX_PAGE
 
 MAX_BODY = 4 * 1024 * 1024  # bytes
+_NEWER = {"pagination", "agentExtension", "RolesAndEntitlements"}  # members that RFC 7643 section 5 does not have
 
 
 class Discovery:
@@ -21,7 +23,7 @@ class Discovery:
         self._root = f"{base_url}/scim/v2"
         self._collections = collections
         served = [*schema.TABLES, *collections]
-        self._configs = {dialect: orjson.dumps(self._config(dialect)) for dialect in schema.HIDDEN}
+        self._configs = {dialect: self._config(dialect) for dialect in schema.HIDDEN}
         self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents(served).items()}
         self._schemas = {
             dialect: {
@@ -30,8 +32,11 @@ class Discovery:
             for dialect in schema.HIDDEN
         }
 
-    def config(self, dialect: str) -> bytes:
-        return self._configs[dialect]
+    def config(self, dialect: str, profile: Profile) -> bytes:
+        config = self._configs[dialect]
+        if profile.config_of_rfc7643:
+            config = {name: value for name, value in config.items() if name not in _NEWER}
+        return orjson.dumps(config)
 
     def types(self) -> bytes:
         return _list(list(self._types.values()))
@@ -77,7 +82,7 @@ class Discovery:
             ],
             "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
         }
-        if dialect != "wzdk":  # an attribute of the abbey draft, which clients that validate RFC 7643 section 5 refuse
+        if dialect != "wzdk":  # the abbey draft's, for those that asked for it
             config["agentExtension"] = {
                 "supported": True,
                 "agentsSupported": True,
