@@ -3,6 +3,7 @@
 Each place answers three questions about a path: its value, whether it is there, and its elements. The same on every database.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -185,15 +186,33 @@ def _members(view: View) -> Relation:
 
 
 def _groups(view: View) -> Relation:
-    m, other = t.member, t.resource.alias()
+    """Groups that a resource is in directly: enough to tell whether there are any."""
+    return _memberships(t.member, sa.literal("direct"), view)
+
+
+def _memberships(rows: Any, type: Expression, view: View) -> Relation:
+    """The groups of rows that name a group and who is in it."""
+    group = t.resource.alias()
     columns = {
-        (): text(m.c.group_id),
-        ("value",): text(m.c.group_id),
-        ("type",): text(sa.literal("direct")),
-        ("display",): Operand(other.c.name, other.c.name_key),
+        (): text(rows.c.group_id),
+        ("value",): text(rows.c.group_id),
+        ("type",): text(type),
+        ("display",): Operand(group.c.name, group.c.name_key),
     }
-    joined = m.join(other, other.c.id == m.c.group_id)
-    return Relation(joined, m.c.member_id, (), Related(view, columns))
+    return Relation(rows.join(group, group.c.id == rows.c.group_id), rows.c.member_id, (), Related(view, columns))
+
+
+def all_below(meets: Callable[[Place], Condition], view: View) -> Relation:
+    """Every group that meets the condition, with everybody who is in it or in a group below it (RFC 7643 section 4.1.2)."""
+    direct, inner = _groups(view), t.member.alias()
+    first = sa.select(t.member.c.group_id, t.member.c.member_id, t.member.c.member_kind)
+    rows = first.select_from(direct.source).where(meets(direct.place)).cte(recursive=True)
+    deeper = sa.select(rows.c.group_id, inner.c.member_id, inner.c.member_kind)
+    deeper = deeper.join(inner, inner.c.group_id == rows.c.member_id).where(rows.c.member_kind == "group")
+    rows = rows.union(deeper)
+    same = t.member.alias()
+    is_direct = sa.exists().where(same.c.group_id == rows.c.group_id, same.c.member_id == rows.c.member_id)
+    return _memberships(rows, sa.case((is_direct, "direct"), else_="indirect"), view)
 
 
 def _ownerships(view: View, role: str) -> Relation:
