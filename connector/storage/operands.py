@@ -187,32 +187,34 @@ def _members(view: View) -> Relation:
 
 def _groups(view: View) -> Relation:
     """Groups that a resource is in directly: enough to tell whether there are any."""
-    return _memberships(t.member, sa.literal("direct"), view)
+    m, group = t.member, t.resource.alias()
+    joined = m.join(group, group.c.id == m.c.group_id)
+    place = _one_group(m.c.group_id, Operand(group.c.name, group.c.name_key), sa.literal("direct"), view)
+    return Relation(joined, m.c.member_id, (), place)
 
 
-def _memberships(rows: Any, type: Expression, view: View) -> Relation:
-    """The groups of rows that name a group and who is in it."""
-    group = t.resource.alias()
-    columns = {
-        (): text(rows.c.group_id),
-        ("value",): text(rows.c.group_id),
-        ("type",): text(type),
-        ("display",): Operand(group.c.name, group.c.name_key),
-    }
-    return Relation(rows.join(group, group.c.id == rows.c.group_id), rows.c.member_id, (), Related(view, columns))
+def _one_group(id: Expression, display: Operand, type: Expression, view: View) -> Related:
+    return Related(view, {(): text(id), ("value",): text(id), ("display",): display, ("type",): text(type)})
 
 
 def all_below(meets: Callable[[Place], Condition], view: View) -> Relation:
-    """Every group that meets the condition, with everybody who is in it or in a group below it (RFC 7643 section 4.1.2)."""
-    direct, inner = _groups(view), t.member.alias()
-    first = sa.select(t.member.c.group_id, t.member.c.member_id, t.member.c.member_kind)
-    rows = first.select_from(direct.source).where(meets(direct.place)).cte(recursive=True)
-    deeper = sa.select(rows.c.group_id, inner.c.member_id, inner.c.member_kind)
-    deeper = deeper.join(inner, inner.c.group_id == rows.c.member_id).where(rows.c.member_kind == "group")
-    rows = rows.union(deeper)
-    same = t.member.alias()
-    is_direct = sa.exists().where(same.c.group_id == rows.c.group_id, same.c.member_id == rows.c.member_id)
-    return _memberships(rows, sa.case((is_direct, "direct"), else_="indirect"), view)
+    """Every group that meets the condition, with everybody who is in it or in a group below it (RFC 7643 section 4.1.2).
+
+    Groups are followed downwards, of which there are few, and not their members.
+    """
+    top, edge, m, same = t.resource.alias(), t.member.alias(), t.member.alias(), t.member.alias()
+    named = _one_group(top.c.id, Operand(top.c.name, top.c.name_key), sa.literal("direct"), view)
+    first = sa.select(top.c.id.label("top"), top.c.id.label("group_id")).where(top.c.kind == "group", meets(named))
+    rows = first.cte(recursive=True)
+    deeper = sa.select(rows.c.top, edge.c.member_id).join(edge, edge.c.group_id == rows.c.group_id)
+    rows = rows.union(deeper.where(edge.c.member_kind == "group"))
+    is_direct = sa.exists().where(same.c.group_id == rows.c.top, same.c.member_id == m.c.member_id)
+    shown = t.resource.alias()
+    name, key = (
+        sa.select(one).where(shown.c.id == rows.c.top).scalar_subquery() for one in (shown.c.name, shown.c.name_key)
+    )
+    place = _one_group(rows.c.top, Operand(name, key), sa.case((is_direct, "direct"), else_="indirect"), view)
+    return Relation(rows.join(m, m.c.group_id == rows.c.group_id), m.c.member_id, (), place)
 
 
 def _ownerships(view: View, role: str) -> Relation:
