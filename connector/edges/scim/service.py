@@ -19,7 +19,7 @@ from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.queries import Query
 from connector.edges.scim.render import Renderer, Selection
 from connector.edges.scim.schema import TABLES, Table
-from connector.edges.scim.sorting import parse_sort
+from connector.edges.scim.sorting import parse_sorts
 from connector.edges.scim.validate import read_resource
 
 
@@ -100,7 +100,7 @@ class ScimService:
                 limit=query.count,
                 offset=query.start - 1,
                 after=after,
-                sort=parse_sort(table, query.sort_by, query.sort_order) if table is not None else None,
+                sorts=parse_sorts(tables, query.sort_by, query.sort_order),
                 own_only=caller.own_only,
             )
             found = resources.search(unit, wanted)
