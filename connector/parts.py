@@ -7,6 +7,8 @@ from connector.core.clock import Clock, utc_now
 from connector.core.ids import NewId, new_id
 from connector.core.keys import KeyRing
 from connector.domain.unit import Domain
+from connector.edges.scim import catalogue_file
+from connector.edges.scim.catalogue_file import Catalogue
 from connector.mapping.load import shipped_folder
 from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
@@ -27,6 +29,7 @@ class Parts:
     domain: Domain
     connections: Connections
     push: Push
+    catalogue: Catalogue
 
     @property
     def mapping_folders(self) -> list[Path]:
@@ -83,9 +86,11 @@ class Parts:
 
 
 def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_id) -> Parts:
-    """Open database and keys. Misconfigured where something does not fit."""
+    """Open database and keys, and read the catalogue. Misconfigured where something does not fit."""
+    catalogue = catalogue_file.read(settings.catalogue_file)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
     domain = Domain(database, KeyRing(settings.keys, clock=clock))
     own = [settings.mappings_dir] if settings.mappings_dir else []
-    return Parts(settings, domain, Connections(domain, [*own, shipped_folder()]), Push(domain, settings.url))
+    connections = Connections(domain, [*own, shipped_folder()])
+    return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)

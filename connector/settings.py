@@ -31,6 +31,9 @@ class Settings(BaseModel):
     mappings_dir: Path | None = Field(
         None, description="Folder with your own mappings; one of the same name replaces ours."
     )
+    catalogue_file: Path | None = Field(
+        None, description="TOML file with the roles and entitlements that may be assigned; none is served without it."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     base_url: str = Field(

@@ -70,6 +70,11 @@ def members(unit: Unit, group_id: str) -> list[tuple[str, str, str]]:
     return groups.members(unit.tx, group_id)
 
 
+def has_more_members(unit: Unit, group_id: str, than: int) -> bool:
+    """Whether the group has more members than that; costs the same for any group."""
+    return groups.has_more(unit.tx, group_id, than)
+
+
 def _change_members(unit: Unit, group_id: str, changes: Iterable[MemberChange]) -> tuple[set[str], set[str]]:
     joined: set[str] = set()
     left: set[str] = set()
