@@ -192,7 +192,15 @@ class PersonTarget(Protocol):
 
 
 @runtime_checkable
-class DirectoryTarget(Protocol):
+class Members(Protocol):
+    """A target that lists who is in a group."""
+
+    def members(self, group_id: str) -> Iterator[str]:
+        """Anchors of the people and accounts directly in the group, page after page; Missing where the group is gone."""
+
+
+@runtime_checkable
+class DirectoryTarget(Members, Protocol):
     """A workforce IdP whose people and groups can be read as the source of owners and groups (Capability.DIRECTORY)."""
 
     def people(self) -> Iterator[Account]:
@@ -200,9 +208,6 @@ class DirectoryTarget(Protocol):
 
     def groups(self) -> Iterator[Group]:
         """Every group there. Raises where the read cannot be completed."""
-
-    def members(self, group_id: str) -> Iterator[str]:
-        """Anchors of the people and accounts directly in the group, page after page; Missing where the group is gone."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from connector.targets.compare import differences, is_nothing
 from connector.targets.keycloak import KeycloakTarget
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
-from tests.contract.target_contract import GroupContract, Shape, TargetContract
+from tests.contract.target_contract import GroupContract, Shape
 from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.keycloak import Keycloak
 
@@ -88,7 +88,7 @@ class TestUsersWithRoles(UsersContract):
         yield opened("user", groups_are="roles")
 
 
-class TestClients(GroupContract, TargetContract):
+class TestClients(GroupContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="clientId", text="attributes.shown", optional="description")
@@ -133,13 +133,19 @@ class TestClients(GroupContract, TargetContract):
     def test_our_own_client_is_no_account(self, target: Target, keycloak: Keycloak) -> None:
         assert keycloak.client_id not in [account.attributes["clientId"] for account in target.accounts()]
 
-    def test_the_service_account_is_a_member(self, target: Target, opened: Open, wanted: Account, handle: str) -> None:
-        created = target.create(wanted)
+    def test_its_service_account_is_what_is_in_the_group(
+        self, target: Target, opened: Open, keycloak: Keycloak, shape: Shape, handle: str
+    ) -> None:
+        created = target.create(self.make(shape, f"Upper-{handle}"))
         group = target.create_group(handle, first_member=created.id)  # type: ignore[attr-defined]
+        human = keycloak.add_person(f"in-{handle}")
+        opened("user").join(group.id, human)
 
-        (member,) = opened("user").members(group.id)
+        (service,) = set(opened("user").members(group.id)) - {human}
+        members = set(target.members(group.id))  # type: ignore[attr-defined]
 
-        assert opened("user").read(member).attributes["username"] == f"service-account-{handle}"  # type: ignore[union-attr]
+        assert opened("user").read(service).attributes["username"] == f"service-account-upper-{handle}"  # type: ignore[union-attr]
+        assert members == {created.id, human}
 
 
 @pytest.mark.parametrize(("object", "mapping"), [("user", "keycloak"), ("client", "keycloak-client")])

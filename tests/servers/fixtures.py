@@ -15,6 +15,7 @@ from tests.servers.keycloak_files import distribution
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
+from tests.servers.samba import Samba, may_listen
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.scimmy import Scimmy
 from tests.servers.slapd import Slapd
@@ -35,6 +36,16 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]:
     require("slapd")
     server = Slapd.start(tmp_path_factory.mktemp("slapd"), pki)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def samba(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Samba]:
+    require("samba")
+    if not may_listen():
+        unavailable("samba", "its ports are fixed (389 and 636), and this process may not bind them")
+    server = Samba.start(tmp_path_factory.mktemp("samba"), pki)
     yield server
     server.stop()
 
@@ -69,6 +80,16 @@ def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
 
 
 @pytest.fixture(scope="session")
+def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
+    try:
+        server = Emulate.start(tmp_path_factory.mktemp("emulate"))
+    except ServerError as error:  # no way to a package index
+        unavailable("emulate", str(error).replace("\n", " "))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     """Heavy: put the tests that use it into the xdist group "keycloak", so that one worker starts it, once."""
     require("keycloak")
@@ -77,16 +98,6 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     except ServerError as error:  # no way to Maven Central
         unavailable("keycloak", str(error).replace("\n", " "))
     server = Keycloak.start(tmp_path_factory.mktemp("keycloak"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
-    try:
-        server = Emulate.start(tmp_path_factory.mktemp("emulate"))
-    except ServerError as error:  # no way to a package index
-        unavailable("emulate", str(error).replace("\n", " "))
     yield server
     server.stop()
 
