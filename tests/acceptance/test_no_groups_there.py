@@ -16,8 +16,8 @@ from tests.servers.scim2_server import Scim2Server
 @pytest.fixture
 def users_only(tmp_path: Path) -> Iterator[Scim2Server]:
     schemas, types = tmp_path / "schemas.json", tmp_path / "types.json"
-    schemas.write_text(json.dumps(list(published.schema_documents("wzdk").values())))
-    types.write_text(json.dumps([one for one in published.type_documents().values() if one["name"] == "User"]))
+    schemas.write_text(json.dumps(list(published.schema_documents(["Users"], "wzdk").values())))
+    types.write_text(json.dumps(list(published.type_documents(["Users"]).values())))
     server = Scim2Server.start(tmp_path / "idp", "--schema", str(schemas), "--resource-type", str(types))
     yield server
     server.stop()
