@@ -13,7 +13,6 @@ from tests.contract.target_contract import GroupContract, Shape
 from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.scim2_server import Scim2Server
 
-
 _SERVED = ("Users", "Groups", "Agents")
 
 
