@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 from connector.targets import ldap_ber as ber
 from connector.targets.base import Account, ChangedPage, CookieExpired, Unsupported
-from connector.targets.ldap_answers import Entry, entry
+from connector.targets.ldap_answers import SIZE_LIMIT, Entry, entry
 from connector.targets.ldap_entries import LdapEntries
 from connector.targets.ldap_options import LdapOptions
 
-_REQUEST, _STATE, _DONE = (f"1.3.6.1.4.1.4203.1.9.1.{number}" for number in (1, 2, 3))
+SYNC_REQUEST, _STATE, _DONE = (f"1.3.6.1.4.1.4203.1.9.1.{number}" for number in (1, 2, 3))
 _INFO = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_ONLY = b"\x0a\x01\x01"
 _ID_SET = 0xA3
@@ -93,7 +93,7 @@ class LdapChanges(LdapEntries):
 
     def _look(self, cookie: bytes, filter: str) -> _Look:
         value = ber.element(ber.SEQUENCE, _REFRESH_ONLY + (ber.element(ber.OCTETS, cookie) if cookie else b""))
-        control, fine = (_REQUEST, True, value), (_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
+        control, fine = (SYNC_REQUEST, True, value), (SIZE_LIMIT, _UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
         result, found = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
         if result["result"] in (
             _REFRESH_REQUIRED,

@@ -91,6 +91,20 @@ def test_what_was_deleted_before_a_restart_is_not_passed_over(target: LdapTarget
         list(target.changes(cookie))
 
 
+def test_more_changes_than_the_directory_gives_at_once_need_a_full_read(target: LdapTarget, slapd: Slapd) -> None:
+    cookie = last_cookie(target.changes(""))
+    made = {target.create(bot(f"bot-{uuid.uuid4().hex[:10]}")).id for _ in range(510)}
+
+    with pytest.raises(CookieExpired):
+        list(target.changes(cookie))
+
+    assert ids(target.changes("")) == made
+
+
+def test_the_check_says_whether_the_directory_can_tell_changes(target: LdapTarget) -> None:
+    assert target.check().startswith("OpenLDAP at ")
+
+
 class TestTimestamps:
     @pytest.fixture
     def target(self, ldap_options: dict[str, str], place: OpenLdapPlace) -> Iterator[LdapTarget]:
