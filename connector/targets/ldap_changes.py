@@ -21,7 +21,9 @@ _INFO = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_ONLY = b"\x0a\x01\x01"
 _ID_SET = 0xA3
 _PRESENT, _DELETED = 0, 3
-_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED = 12, 53, 4096
+_UNKNOWN_CONTROL = 12
+# More than it gives at once, unwilling (as OpenLDAP is after it was restored from a backup), and e-syncRefreshRequired
+_EXPIRED = (SIZE_LIMIT, 53, 4096)
 _SYNC, _SINCE = "sync ", "since "
 
 
@@ -93,12 +95,9 @@ class LdapChanges(LdapEntries):
 
     def _look(self, cookie: bytes, filter: str) -> _Look:
         value = ber.element(ber.SEQUENCE, _REFRESH_ONLY + (ber.element(ber.OCTETS, cookie) if cookie else b""))
-        control, fine = (SYNC_REQUEST, True, value), (SIZE_LIMIT, _UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
+        control, fine = (SYNC_REQUEST, True, value), (_UNKNOWN_CONTROL, *_EXPIRED)
         result, found = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
-        if result["result"] in (
-            _REFRESH_REQUIRED,
-            _UNWILLING,
-        ):  # OpenLDAP is unwilling after it was restored from a backup
+        if result["result"] in _EXPIRED:
             raise CookieExpired(f"the directory asks for a full read: {result['message'] or result['description']}")
         if result["result"] == _UNKNOWN_CONTROL:
             raise Unsupported(f"{self._wire.url} has no content synchronisation (RFC 4533): see option changes")
