@@ -40,6 +40,17 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def size_of(data: bytes) -> int:
+    """How long the element is that data begins with, its head included; 0 where that cannot be told yet."""
+    if len(data) < 2:
+        return 0
+    length, start = data[1], 2
+    if length > 0x7F:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start], "big")
+    return start + length if len(data) >= start else 0
+
+
 def inside(data: bytes) -> list[tuple[int, bytes]]:
     """The elements of the one element that data is."""
     return elements(elements(data)[0][1])
