@@ -28,7 +28,7 @@ def element(tag: int, *parts: bytes) -> bytes:
 
 
 def elements(data: bytes) -> list[tuple[int, bytes]]:
-    """The elements (tag, value) one after the other in data."""
+    """The elements (tag, value) one after the other in data. ValueError or IndexError where it breaks off."""
     found, at = [], 0
     while at < len(data):
         tag, length, start = data[at], data[at + 1], at + 2
@@ -37,6 +37,8 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
             length = int.from_bytes(data[at + 2 : start], "big")
         found.append((tag, data[start : start + length]))
         at = start + length
+    if at != len(data):
+        raise ValueError("the last element breaks off")
     return found
 
 

@@ -60,25 +60,29 @@ class LdapConnection(ldap3.Connection):
             receive_timeout=read_timeout,
         )
         self._read_timeout = read_timeout
+        self._number = 0
         self._unread = b""
 
     def exchange(self, request: bytes, controls: Iterable[ber.Control] = ()) -> Answer:
         if self.socket is None:
             raise LDAPSocketOpenError("the connection is closed")
         self.socket.settimeout(self._read_timeout)
-        number = self.server.next_message_id()
-        self.socket.sendall(ber.message(number, request, controls))
+        self._number += 1
+        self.socket.sendall(ber.message(self._number, request, controls))
         try:
-            return self._answer(number)
+            return self._answer()
         except (ValueError, IndexError) as problem:
             raise LDAPSocketReceiveError("the answer is not one of LDAP") from problem
 
-    def _answer(self, number: int) -> Answer:
+    def _answer(self) -> Answer:
         answer = Answer(Result(-1, "", {}))
         while True:
             (_, its), (tag, payload), *rest = ber.inside(self._message())
-            if int.from_bytes(its, "big") != number:  # a notice of disconnection has none (RFC 4511 section 4.4.1)
+            number = int.from_bytes(its, "big")
+            if number == 0:  # a notice of disconnection (RFC 4511 section 4.4.1)
                 raise LDAPSessionTerminatedByServerError("the directory hangs up")
+            if number != self._number:
+                raise ValueError("an answer to another call")
             controls = _controls(rest[0][1]) if rest and rest[0][0] == _CONTROLS else {}
             if tag == _ENTRY:
                 (_, dn), (_, attributes) = ber.elements(payload)
