@@ -16,7 +16,7 @@ from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSo
 
 from connector.targets import ldap_answers as answers
 from connector.targets import ldap_ber as ber
-from connector.targets.base import Missing, Rejected, Unreachable
+from connector.targets.base import Missing, Rejected, TargetError, Unreachable
 from connector.targets.ldap_answers import NO_SUCH_OBJECT, SIZE_LIMIT, Entry, Explain
 from connector.targets.ldap_ber import Control
 from connector.targets.ldap_connection import Answer, LdapConnection, Result, attributes_of
@@ -46,7 +46,7 @@ class _Tls(ldap3.Tls):
 
 
 class LdapWire:
-    """One directory, one connection: made at the first call, made anew once where the server has gone away."""
+    """One directory, and a connection for each call at a time: kept after it, made anew once where the server has gone away."""
 
     def __init__(self, options: DirectoryOptions, explain: Explain, always: Sequence[Control] = ()) -> None:
         """`explain` puts the directory's refusals in plain words; `always` are the controls of every search."""
@@ -54,17 +54,17 @@ class LdapWire:
         self._options = options
         self._explain = explain
         self._always = tuple(always)
-        self._lock = threading.RLock()
-        self._connection: LdapConnection | None = None
+        self._lock = threading.Lock()
+        self._idle: list[LdapConnection] = []
 
     def __del__(self) -> None:
         self.close()
 
     def close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                _hang_up(connection)
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _hang_up(connection)
 
     def search(
         self,
@@ -179,25 +179,37 @@ class LdapWire:
         return self._run(once)
 
     def _run(self, work: Callable[[LdapConnection], Outcome]) -> Outcome:
-        """Do it, and once more over a new connection where the held one turns out to be dead. Every write may be repeated."""
+        """Do it, and once more over a new connection where a held one turns out to be dead. Every write may be repeated."""
         with self._lock:
-            held = self._connection is not None
+            held = self._idle.pop() if self._idle else None
+        if held is not None:
             try:
-                return work(self._connected())
+                return self._over(held, work)
             except (LDAPException, OSError) as problem:
                 self.close()
-                if not held or _is_timeout(problem):
+                if _is_timeout(problem):
                     raise self._lost(problem) from problem
-            try:
-                return work(self._connected())
-            except (LDAPException, OSError) as problem:
-                self.close()
-                raise self._lost(problem) from problem
+        try:
+            return self._over(self._sign_in(), work)
+        except (LDAPException, OSError) as problem:
+            raise self._lost(problem) from problem
 
-    def _connected(self) -> LdapConnection:
-        if self._connection is None:
-            self._connection = self._sign_in()
-        return self._connection
+    def _over(self, connection: LdapConnection, work: Callable[[LdapConnection], Outcome]) -> Outcome:
+        """Over one connection that nobody else has meanwhile; it is kept unless it broke."""
+        broken = True
+        try:
+            outcome = work(connection)
+            broken = False
+        except TargetError:  # the directory said so
+            broken = False
+            raise
+        finally:
+            if broken:
+                _hang_up(connection)
+            else:
+                with self._lock:
+                    self._idle.append(connection)
+        return outcome
 
     def _sign_in(self) -> LdapConnection:
         options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
