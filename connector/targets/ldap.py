@@ -127,7 +127,9 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
 
     def _person_pages(self) -> Iterator[list[Entry]]:
         wanted = (*self._options.people_attributes, self._anchor, LOCK)
-        return self._wire.pages(self._people_base(), self._person, wanted)
+        hidden = names.canonical(self._options.placeholder)
+        for page in self._wire.pages(self._people_base(), self._person, wanted):
+            yield [entry for entry in page if names.canonical(entry.dn) != hidden]
 
     def _anchor_of(self, manager: str, known: dict[str, str]) -> str:
         key = names.canonical(manager)
