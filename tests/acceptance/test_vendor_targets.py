@@ -33,7 +33,7 @@ class World:
             f"url={self.entra.base}",
             f"login_url={self.entra.url}",
             f"tenant={self.entra.tenant}",
-            "propagation=30",
+            "propagation=5",
         ]
         graph += [f"client_id={entra_fake.CLIENT}", "client_secret=env:GRAPH"]
         ping = [f"url={self.ping.url}/v1", f"auth_url={self.ping.url}", f"environment={pingone_fake.ENVIRONMENT}"]
