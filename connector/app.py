@@ -35,7 +35,9 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("connector", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.url_map.strict_slashes = False
-    app.register_blueprint(scim.blueprint(domain, base_url=settings.url, authenticate=tokens.caller))
+    app.register_blueprint(
+        scim.blueprint(domain, base_url=settings.url, authenticate=tokens.caller, catalogue=parts.catalogue)
+    )
     app.register_blueprint(
         oauth.blueprint(
             domain,

@@ -17,14 +17,17 @@ _COMMANDS = {
     "app": ("records", "app", "Agent-facing applications: SAML service providers."),
     "audit": ("records", "audit_log", "The audit log."),
     "target": ("targets", "target", "Targets: the directories that agents get accounts in."),
-    "preview": ("targets", "preview", "Show the account that an agent would get, attribute by attribute."),
-    "plan": ("targets", "plan", "Show what a reconciliation of a target would change. Writes nothing."),
-    "reconcile": (
-        "targets",
-        "reconcile",
-        "Compare every agent with its account at a target and put right what differs.",
+    "preview": ("runs", "preview", "Show in five steps what a push of one agent would do."),
+    "plan": (
+        "runs",
+        "plan",
+        "Compare every agent with its account at a target, and keep what would be changed as a plan.",
     ),
-    "push": ("targets", "push", "Push one agent now, to every target or to one."),
+    "apply": ("runs", "apply", "Carry out a plan, exactly as it was made."),
+    "reconcile": ("runs", "reconcile", "Make a plan and carry it out at once, unless it is stopped."),
+    "directory": ("directory", "directory", "People and groups that are read from a workforce IdP."),
+    "push": ("runs", "push", "Push one agent now, to every target or to one."),
+    "case": ("cases", "case", "Correlation cases: whose account is it? A person decides."),
 }
 
 

@@ -3,7 +3,8 @@
 import functools
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -65,3 +66,21 @@ def table(heading: list[str], rows: list[list[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [heading, *rows]
     ]
+
+
+@contextmanager
+def progress_shown(as_json: bool) -> Iterator[Callable[[str, int], None]]:
+    """Counts on one line of a terminal; nothing where nobody watches."""
+    if as_json or not sys.stderr.isatty():
+        yield lambda _what, _count: None
+        return
+    counts: dict[str, int] = {}
+
+    def told(what: str, count: int) -> None:
+        before = counts.get(what, 0)
+        counts[what] = before + count
+        if before == 0 or counts[what] // 100 > before // 100:
+            click.echo(f"\r{counts[what]} {what} ...   ", nl=False, err=True)
+
+    yield told
+    click.echo("\r" + " " * 40 + "\r", nl=False, err=True)

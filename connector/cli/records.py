@@ -35,7 +35,10 @@ def show_agent(name: str, as_json: bool) -> None:
             {"id": one.id, "kind": one.kind, "created": one.created, "notAfter": one.not_after, "revoked": one.revoked}
             for one in credentials.listing(unit, record.id)
         ]
-        standing = [{"destination": d, "state": s, "problem": p} for d, s, p in of_resource(unit.tx, record.id)]
+        standing = [
+            {"destination": one.destination, "state": one.state, "problem": one.problem, "attempts": one.attempts}
+            for one in of_resource(unit.tx, record.id)
+        ]
     told = {"id": record.id, "document": orjson.loads(record.document), "credentials": held, "destinations": standing}
     lines = [f"{record.name}  {record.id}  {'active' if record.active else 'not active'}  version {record.version}"]
     lines += [f"  credential {one['id']} {one['kind']}{' revoked' if one['revoked'] else ''}" for one in held]

@@ -1,6 +1,4 @@
-"""Commands about targets: add, check, list, remove; preview, plan, push, reconcile."""
-
-from typing import Any
+"""Commands about targets: add, check, list, change, pause, resume, remove; what was given up there."""
 
 import click
 import orjson
@@ -8,13 +6,16 @@ import orjson
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.cli.records import find_agent
 from connector.core.clock import to_text
-from connector.core.errors import ConnectorError, Invalid
-from connector.domain import targets
+from connector.core.errors import Invalid
+from connector.domain import cases, targets
 from connector.mapping.load import load
-from connector.parts import Parts
-from connector.storage import links
-from connector.storage.resources import ids_of_kind
 from connector.storage.targets import TargetRecord
+
+_threads = click.option(
+    "--threads", type=click.IntRange(1, 64), help="Pushes at the same time (default: push_threads)."
+)
+_rate = click.option("--rate", type=click.IntRange(0), help="Pushes a second from each worker; 0: as fast as it goes.")
+_because = click.option("--because", "reason", required=True, help="Why; it is kept in the audit log.")
 
 
 @click.group()
@@ -29,9 +30,19 @@ def target() -> None:
     "--option", "given", multiple=True, metavar="KEY=VALUE", help="See docs/targets/; secrets as env:NAME or file:PATH."
 )
 @click.option("--no-check", is_flag=True, help="Do not try to sign in first.")
+@_threads
+@_rate
 @json_option
 @guarded
-def add_target(name: str, mapping: str, given: tuple[str, ...], no_check: bool, as_json: bool) -> None:
+def add_target(
+    name: str,
+    mapping: str,
+    given: tuple[str, ...],
+    no_check: bool,
+    threads: int | None,
+    rate: int | None,
+    as_json: bool,
+) -> None:
     """Add a target, after signing in to it; every agent is then looked at there.
 
     Example: connector target add okta --mapping scim --option url=https://idp.example/scim/v2 --option token=env:IDP_TOKEN
@@ -43,7 +54,7 @@ def add_target(name: str, mapping: str, given: tuple[str, ...], no_check: bool, 
     connected = assembled.connections.connect(record)
     found = "not checked" if no_check else connected.target.check()
     with assembled.domain.change(operator()) as unit:
-        targets.add(unit, name, kind, mapping, options)
+        targets.add(unit, name, kind, mapping, options, threads=threads, rate=rate or 0)
     show({"name": name, "kind": kind, "found": found}, as_json, [f"{name}: {found}"])
 
 
@@ -92,6 +103,8 @@ def list_targets(as_json: bool) -> None:
             "blockedUntil": s.target.blocked_until,
             "problem": s.problem,
             "lastSuccess": s.target.last_success,
+            "lastRead": s.target.read,
+            "heldPlan": s.held,
         }
         for s in found
     ]
@@ -111,121 +124,93 @@ def remove_target(name: str) -> None:
     click.echo(f"{name} is removed; accounts there stay as they are.")
 
 
-@click.command()
-@click.argument("agent")
-@click.option("--target", "at", required=True, help="At which target.")
+@target.command("set")
+@click.argument("name")
+@_threads
+@_rate
+@guarded
+def tune_target(name: str, threads: int | None, rate: int | None) -> None:
+    """Change how fast a target is worked on.
+
+    Example: connector target set okta --threads 2 --rate 10
+    """
+    with parts().domain.change(operator()) as unit:
+        targets.tune(unit, name, threads=threads, rate=rate)
+    click.echo(f"{name} is changed.")
+
+
+@target.command("pause")
+@click.argument("name")
+@_because
+@guarded
+def pause_target(name: str, reason: str) -> None:
+    """Send nothing to a target until it is resumed; the work is kept.
+
+    Example: connector target pause okta --because "maintenance until Monday"
+    """
+    with parts().domain.change(operator()) as unit:
+        targets.pause(unit, name, reason)
+    click.echo(f"{name} is paused; what changes meanwhile is kept for later.")
+
+
+@target.command("resume")
+@click.argument("name")
+@guarded
+def resume_target(name: str) -> None:
+    """Go on with a target that is paused, blocked or quarantined.
+
+    Example: connector target resume okta
+    """
+    with parts().domain.change(operator()) as unit:
+        targets.resume(unit, name)
+    click.echo(f"{name} is resumed.")
+
+
+@target.command("failures")
+@click.argument("name")
 @json_option
 @guarded
-def preview(agent: str, at: str, as_json: bool) -> None:
-    """Show the account that an agent would get, attribute by attribute, and where each value comes from. Writes nothing.
+def list_failures(name: str, as_json: bool) -> None:
+    """Show the pushes to a target that were given up, and why; exit 1 where there are any.
 
-    Example: connector preview invoice-matcher --target okta
+    Example: connector target failures okta
     """
-    assembled = parts()
-    with assembled.domain.view(operator()) as unit:
-        record = find_agent(unit, agent)
-    seen = assembled.push.preview(record.id, assembled.connections.open(at))
-    lines = [f"{record.name} at {at}: {'has an account' if seen.found.account else 'has no account yet'}"]
-    told: dict[str, Any] = {"agent": record.id, "target": at, "steps": [str(step) for step in seen.steps]}
-    if seen.rendered is not None:
-        told["attributes"] = dict(seen.rendered.attributes)
-        told["origins"] = {name: vars(origin) for name, origin in seen.rendered.origins.items()}
-        lines += [f"  address {seen.rendered.name}"] if seen.rendered.name else []
-        for name, origin in seen.rendered.origins.items():
-            value = seen.rendered.attributes.get(name, "(unassigned)")
-            lines += [f"  {name} = {value}", f"      {origin.rule}  from {dict(origin.sources)}  ({origin.where})"]
-    lines += ["What a push would do: " + (", ".join(str(step) for step in seen.steps) or "nothing")]
-    show(told, as_json, lines)
-
-
-@click.command()
-@click.argument("target_name", metavar="TARGET")
-@json_option
-@guarded
-def plan(target_name: str, as_json: bool) -> None:
-    """Show what a reconciliation of a target would change. Writes nothing.
-
-    Example: connector plan okta
-    """
-    assembled = parts()
-    found = {}
-    for id, label in _subjects(assembled, target_name):
-        steps = [str(step) for step in assembled.push.preview(id, assembled.connections.open(target_name)).steps]
-        if steps:
-            found[label] = steps
-    lines = [f"{name}: {', '.join(steps)}" for name, steps in found.items()] or ["Nothing would change."]
-    show(found, as_json, lines)
-
-
-@click.command()
-@click.argument("target_name", metavar="TARGET")
-@json_option
-@guarded
-def reconcile(target_name: str, as_json: bool) -> None:
-    """Compare every agent with its account at a target and put right what differs.
-
-    Example: connector reconcile okta
-    """
-    assembled = parts()
-    subjects = _subjects(assembled, target_name)
-    writes, failed = 0, {}
-    with click.progressbar(subjects, label=f"Reconciling {target_name}", hidden=as_json) as listed:
-        for id, label in listed:
-            steps, problem = _push(assembled, id, target_name)
-            writes += len(steps)
-            if problem:
-                failed[label] = problem
-    lines = [f"{len(subjects)} agents looked at, {writes} writes"] + [
-        f"  {name}: {why}" for name, why in failed.items()
-    ]
-    show({"agents": len(subjects), "writes": writes, "failed": failed}, as_json, lines)
-    if failed:
+    with parts().domain.view(operator()) as unit:
+        found = targets.failures(unit, name)
+    told = [{"agent": s.resource_id, "state": s.state, "problem": s.problem, "since": s.changed} for s in found]
+    rows = [[s.resource_id, s.state, s.changed, s.problem or ""] for s in found]
+    show(told, as_json, table(["agent", "state", "since", "problem"], rows) if rows else ["No push was given up."])
+    if found:
         raise SystemExit(1)
 
 
-@click.command()
-@click.argument("agent")
-@click.option("--target", "at", help="At this target only.")
-@json_option
+@target.command("replay")
+@click.argument("name")
+@click.argument("agents", nargs=-1)
 @guarded
-def push(agent: str, at: str | None, as_json: bool) -> None:
-    """Push one agent now, to every target or to one.
+def replay_failures(name: str, agents: tuple[str, ...]) -> None:
+    """Try the pushes again that were given up: those of the agents named, or all.
 
-    Example: connector push invoice-matcher
+    Example: connector target replay okta
     """
-    assembled = parts()
-    with assembled.domain.view(operator()) as unit:
-        record = find_agent(unit, agent)
-        names = [at] if at else [one.target.name for one in targets.states(unit)]
-    told, bad = {}, False
-    for name in names:
-        steps, problem = _push(assembled, record.id, name)
-        told[name] = {"steps": steps, "problem": problem}
-        bad = bad or problem is not None
-    show(
-        told,
-        as_json,
-        [f"{name}: {one['problem'] or ', '.join(one['steps'] or []) or 'nothing to do'}" for name, one in told.items()],
-    )
-    if bad:
-        raise SystemExit(1)
+    with parts().domain.change(operator()) as unit:
+        count = targets.replay(unit, name, [find_agent(unit, one).id for one in agents])
+    click.echo(f"{count} pushes to {name} will be tried again.")
 
 
-def _push(assembled: Parts, agent_id: str, target_name: str) -> tuple[list[str], str | None]:
-    try:
-        connected = assembled.connections.open(target_name)
-        return [str(step) for step in assembled.push.push(agent_id, connected)], None
-    except ConnectorError as problem:
-        return [], problem.detail
+@target.command("unlink")
+@click.argument("name")
+@click.argument("agent")
+@_because
+@guarded
+def unlink_account(name: str, agent: str, reason: str) -> None:
+    """Say that the account an agent is linked to is not its own; it is never linked to it again.
 
-
-def _subjects(assembled: Parts, target_name: str) -> list[tuple[str, str]]:
-    """Every agent, and every id that still has a link there though its agent is gone."""
-    with assembled.domain.view(operator()) as unit:
-        targets.fetch(unit, target_name)
-        ids = ids_of_kind(unit.tx, "agent")
-        left = {link.resource_id for link in links.of_target(unit.tx, target_name)} - set(ids)
-    return [(id, id) for id in [*ids, *sorted(left)]]
+    Example: connector target unlink okta invoice-matcher --because "that is the old test account"
+    """
+    with parts().domain.change(operator()) as unit:
+        cases.unlink(unit, name, find_agent(unit, agent).id, reason=reason)
+    click.echo(f"{agent} is unlinked at {name}; it gets an account of its own.")
 
 
 def _option(text: str) -> tuple[str, str]:

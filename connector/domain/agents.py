@@ -16,7 +16,7 @@ from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import activity, owners, saml
+from connector.storage import activity, owners, saml, tombstones
 from connector.storage import credentials as credential_store
 from connector.storage.credentials import Credential
 from connector.storage.owners import Ownership
@@ -64,6 +64,7 @@ def delete(unit: Unit, record: Record) -> None:
     _cut_off(unit, record.id)
     credentials.revoke_all(unit, "agent", record.id)
     resources.remove(unit, record)
+    tombstones.put(unit.tx, "agent", record.id, record.name)
     unit.record(Action.AGENT_DELETED, "agent", record.id, name=record.name)
     unit.look([record.id], priority=work.DEPROVISION)
 

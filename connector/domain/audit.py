@@ -22,7 +22,7 @@ from connector.core.clock import to_text
 from connector.core.errors import Invalid
 from connector.core.merkle import Tree, leaf_hash
 from connector.domain.unit import SYSTEM, Domain, Unit
-from connector.storage import audit
+from connector.storage import audit, leases
 from connector.storage.audit import Checkpoint, EventRow
 
 _LEASE_SECONDS = 10
@@ -52,7 +52,7 @@ class Sealer:
     def _seal_part(self) -> int:
         with self._domain.change(SYSTEM) as unit:
             until = to_text(unit.tx.moment + timedelta(seconds=_LEASE_SECONDS))
-            if not audit.take_lease(unit.tx, "sealer", self._holder, until):
+            if not leases.take(unit.tx, "sealer", self._holder, until):
                 return 0
             events = audit.unsealed(unit.tx, _PART)
             if events:

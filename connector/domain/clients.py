@@ -18,7 +18,7 @@ SCOPES = {
     "introspect": "ask whether a token is active",
 }
 AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
-PROFILES = ("default", "entra", "okta", "strict")
+PROFILES = ("default", "entra", "okta", "canaille", "strict")
 DIALECTS = ("wzdk", "abbey", "superset")
 
 

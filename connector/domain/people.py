@@ -7,7 +7,7 @@ from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
-from connector.storage import owners
+from connector.storage import owners, tombstones
 
 
 def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
@@ -23,15 +23,19 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
     if after is before:
         return before
     unit.record(Action.PERSON_CHANGED, "person", before.id, name=after.name, changed=changed)
-    unit.look(owners.agents_of(unit.tx, before.id), priority=work.UPDATE)
+    agents = owners.agents_of(unit.tx, before.id)
+    if before.active and not after.active:
+        ownership.left(unit, agents, before.id, "disabled")
+    unit.look(agents, priority=work.UPDATE)
     return after
 
 
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
     agents = resources.remove(unit, record)
+    tombstones.put(unit.tx, "person", record.id, record.name)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
-    ownership.succeed(unit, agents)
+    ownership.left(unit, agents, record.id, "deleted")
     unit.look(agents, priority=work.UPDATE)
 
 

@@ -75,6 +75,10 @@ class Unit:
         if destinations:
             self._enqueue(agent_ids, destinations, priority)
 
+    def look_at(self, target: str, agent_ids: Iterable[str], *, priority: int) -> None:
+        """Ask the worker to look at these agents at one target."""
+        self._enqueue(agent_ids, [f"target:{target}"], priority)
+
     def tell_apps(self, agent_id: str, entity_ids: Iterable[str]) -> None:
         """Ask the worker to tell these applications that the agent's sessions have ended."""
         self._enqueue([agent_id], [f"app:{entity_id}" for entity_id in entity_ids], DEPROVISION)

@@ -131,6 +131,13 @@ class Document:
             return False
         return bool(self.scalar(node))
 
+    def count(self, node: yaml.Node) -> int:
+        count = self.scalar(node)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            self.problem(node, "a whole number from 1 on is needed here")
+            return 1
+        return count
+
     def choice(self, node: yaml.Node, choices: Iterable[str]) -> str:
         text, known = self.text(node), list(choices)
         if text and text not in known:
@@ -185,11 +192,7 @@ class Document:
         if kind == "text":
             return self.text(node, empty=True)
         if kind == "count":
-            count = self.scalar(node)
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                self.problem(node, "a whole number from 1 on is needed here")
-                return 1
-            return count
+            return self.count(node)
         parts = self.record(node, REPLACE_KEYS, REPLACE_REQUIRED)
         texts = {name: self.text(part, empty=name == "with") for name, part in parts.items()}
         if len(texts) == len(REPLACE_KEYS) and (problem := _pattern_problem(texts["pattern"], texts["with"])):

@@ -3,8 +3,9 @@
 In: a mapping's name and the folders, the operator's before ours. Out: a Mapping, or Misconfigured with all problems at once.
 """
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -12,21 +13,37 @@ import yaml
 from connector.core.errors import Misconfigured
 from connector.mapping.document import Document
 from connector.mapping.expressions import Rule, Transform
+from connector.mapping.policies import (
+    ADOPT,
+    DRIFT,
+    EVERYTHING_ELSE,
+    GRACE_DAYS,
+    GUARD_KEYS,
+    ON_DELETE,
+    ON_DISABLE,
+    ON_MISSING,
+    Guard,
+    Policies,
+)
 from connector.mapping.schema import (
     ADDRESSED,
     CORRELATE_KEYS,
     CORRELATE_REQUIRED,
+    DIRECTORY_KEYS,
+    DIRECTORY_REQUIRED,
     GROUPS_KEYS,
     KINDS,
     MAPPING_KEYS,
     MAPPING_REQUIRED,
+    MATCHES,
     OBJECTS,
-    ON_DELETE,
-    ON_DISABLE,
     PEOPLE_KEYS,
     PEOPLE_REQUIRED,
+    PERSON_FIELDS,
     RULE_KEYS,
+    STRENGTHS,
     Correlation,
+    Directory,
     Groups,
     Mapping,
     People,
@@ -62,16 +79,18 @@ def load(name: str, folders: Sequence[Path]) -> Mapping:
 def _load(path: Path) -> Mapping:
     document = Document(str(path))
     try:
-        root = document.compose(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise Misconfigured("The mapping cannot be read", [f"{path}: {problem}"]) from problem
-    mapping = _mapping(document, root) if root is not None else None
+    root = document.compose(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    mapping = _mapping(document, root, digest) if root is not None else None
     if document.problems or mapping is None:
         raise Misconfigured(f"The mapping {path.stem} has errors", document.sentences())
     return mapping
 
 
-def _mapping(document: Document, root: yaml.Node) -> Mapping:
+def _mapping(document: Document, root: yaml.Node, digest: str) -> Mapping:
     parts = document.record(root, MAPPING_KEYS, MAPPING_REQUIRED)
     kind = document.choice(parts["target"], KINDS) if "target" in parts else ""
     name = _rules(document, parts["name"]) if "name" in parts else {}
@@ -81,21 +100,23 @@ def _mapping(document: Document, root: yaml.Node) -> Mapping:
     account = _rules(document, parts["account"]) if "account" in parts else {}
     return Mapping(
         file=document.file,
+        digest=digest,
         target=kind,
-        object=_choice(document, parts, "object", OBJECTS[kind]) if kind in OBJECTS else "",
+        object=_object(document, parts.get("object"), kind),
         correlate=_correlations(document, parts["correlate"]) if "correlate" in parts else (),
         name=name,
         account=account,
         people=_people(document, parts["people"]) if "people" in parts else None,
         groups=_groups(document, parts["groups"]) if "groups" in parts else None,
-        on_disable=_choice(document, parts, "on_disable", ON_DISABLE),
-        on_delete=_choice(document, parts, "on_delete", ON_DELETE),
+        policies=_policies(document, parts, account),
+        directory=_directory(document, parts["directory"]) if "directory" in parts else None,
     )
 
 
-def _choice(document: Document, parts: dict[str, yaml.Node], key: str, choices: tuple[str, ...]) -> str:
-    """The chosen word; the first of the choices where the key is absent."""
-    return document.choice(parts[key], choices) if key in parts else choices[0]
+def _object(document: Document, node: yaml.Node | None, kind: str) -> str:
+    """What an agent is there: one of the kind's objects, its usual one where the key is absent."""
+    objects = OBJECTS.get(kind, ("",))
+    return objects[0] if node is None else document.choice(node, objects)
 
 
 def _rules(document: Document, node: yaml.Node) -> dict[str, Rule]:
@@ -150,7 +171,8 @@ def _correlations(document: Document, node: yaml.Node) -> tuple[Correlation, ...
         account = document.text(parts["account"]) if "account" in parts else ""
         query = document.query(parts["agent"]) if "agent" in parts else None
         steps = _transforms(document, parts["transform"]) if "transform" in parts else ()
-        rules.append(Correlation(account, Rule(where=document.where(item), query=query, transforms=steps)))
+        strength = document.choice(parts["strength"], STRENGTHS) if "strength" in parts else STRENGTHS[0]
+        rules.append(Correlation(account, Rule(where=document.where(item), query=query, transforms=steps), strength))
     return tuple(rules)
 
 
@@ -161,7 +183,50 @@ def _people(document: Document, node: yaml.Node) -> People:
     return People(account, person)
 
 
+def _directory(document: Document, node: yaml.Node) -> Directory:
+    parts = document.record(node, DIRECTORY_KEYS, DIRECTORY_REQUIRED)
+    people = document.record(parts["people"], PERSON_FIELDS, ("userName",)) if "people" in parts else {}
+    named = {field: document.text(value) for field, value in people.items()}
+    match = document.choice(parts["match"], MATCHES) if "match" in parts else MATCHES[0]
+    if match not in (MATCHES[0], *named) and "match" in parts:
+        document.problem(
+            parts["match"], f'people are to be matched by {match}, and "people" does not say where that is'
+        )
+    return Directory(named, match, document.text(parts["groups"], empty=True) if "groups" in parts else None)
+
+
 def _groups(document: Document, node: yaml.Node) -> Groups:
     parts = document.record(node, GROUPS_KEYS)
     prefix = document.text(parts["prefix"], empty=True) if "prefix" in parts else ""
     return Groups(prefix, document.flag(parts["create"]) if "create" in parts else True)
+
+
+def _policies(document: Document, parts: dict[str, yaml.Node], attributes: Iterable[str]) -> Policies:
+    """`attributes` are those that the mapping manages."""
+    return Policies(
+        adopt=_choice(document, parts, "adopt", ADOPT),
+        on_disable=_choice(document, parts, "on_disable", ON_DISABLE),
+        on_delete=_choice(document, parts, "on_delete", ON_DELETE),
+        grace_days=document.count(parts["grace_days"]) if "grace_days" in parts else GRACE_DAYS,
+        on_missing=_choice(document, parts, "on_missing", ON_MISSING),
+        drift=_drift(document, parts["drift"], attributes) if "drift" in parts else {},
+        guard=_guard(document, parts["guard"]) if "guard" in parts else Guard(),
+    )
+
+
+def _choice(document: Document, parts: dict[str, yaml.Node], key: str, choices: tuple[str, ...]) -> str:
+    """The chosen word; the first of the choices where the key is absent."""
+    return document.choice(parts[key], choices) if key in parts else choices[0]
+
+
+def _drift(document: Document, node: yaml.Node, attributes: Iterable[str]) -> dict[str, str]:
+    known = [*attributes, "active", "groups", EVERYTHING_ELSE]
+    entries = document.record(node, known)
+    return {name.lower(): document.choice(value, DRIFT) for name, value in entries.items()}
+
+
+def _guard(document: Document, node: yaml.Node) -> Guard:
+    parts = document.record(node, GUARD_KEYS)
+    numbers = {name: document.count(part) for name, part in parts.items() if name != "protected"}
+    names = document.items(parts["protected"]) if "protected" in parts else []
+    return Guard(**numbers, protected=frozenset(document.text(one).casefold() for one in names))

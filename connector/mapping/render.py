@@ -47,13 +47,22 @@ def render(mapping: Mapping, facts: Facts) -> Rendered:
     )
 
 
-def correlators(mapping: Mapping, facts: Facts) -> tuple[tuple[str, str], ...]:
-    """(attribute at the target, value) to look an existing account up by, in order; rules that give nothing are left out."""
+@dataclass(frozen=True)
+class Key:
+    """An attribute at the target and the value by which an agent's account is recognised; a weak one only suggests."""
+
+    attribute: str
+    value: str
+    strong: bool
+
+
+def correlators(mapping: Mapping, facts: Facts) -> tuple[Key, ...]:
+    """What to look an existing account up by, in order, strong rules first; rules that give nothing are left out."""
     found = []
-    for rule in mapping.correlate:
+    for rule in sorted(mapping.correlate, key=lambda one: one.strength == "weak"):
         value = _single(rule.agent, evaluate(rule.agent, facts))
         if value:
-            found.append((rule.account, value))
+            found.append(Key(rule.account, value, rule.strength == "strong"))
     return tuple(found)
 
 

@@ -12,30 +12,49 @@ from typing import Any, Final
 
 from connector.mapping.expressions import TRANSFORMS, Rule
 from connector.mapping.facts import PERSON
+from connector.mapping.policies import GUARD_KEYS, POLICY_KEYS, Policies
 from connector.mapping.queries import MAX_LENGTH
 
 # What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
 # must not know.
 OBJECTS: Final = {
     "memory": ("account",),
-    "scim": ("user",),
+    "scim": ("user", "agent"),
     "ldap": ("entry",),
+    "active_directory": ("user",),
+    "keycloak": ("user", "client"),
     "okta": ("user", "agent"),
     "entra": ("user", "agent"),
     "pingone": ("user",),
 }
 KINDS: Final = tuple(OBJECTS)
-ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
-ON_DISABLE: Final = ("disable", "delete")
-ON_DELETE: Final = ("delete", "disable")
+ADDRESSED: Final = frozenset(
+    {"active_directory", "ldap"}
+)  # kinds whose accounts have an address apart from their anchor
+STRENGTHS: Final = ("strong", "weak")
+MATCHES: Final = ("never", "userName", "email")
+PERSON_FIELDS: Final = (
+    "userName",
+    "displayName",
+    "givenName",
+    "familyName",
+    "email",
+    "title",
+    "department",
+    "employeeNumber",
+)
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """An existing account belongs to the agent when its attribute `account` equals what the rule gives."""
+    """An existing account belongs to the agent when its attribute `account` equals what the rule gives.
+
+    A weak rule only suggests: a person decides.
+    """
 
     account: str
     agent: Rule
+    strength: str = STRENGTHS[0]
 
 
 @dataclass(frozen=True)
@@ -55,10 +74,27 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class Directory:
+    """The target as the source of people and groups. `people` goes from a field of a person (PERSON_FIELDS) to the attribute there.
+
+    `match` says by what a person whom we know already is recognised, or `never`; groups are brought in whose name begins with
+    `groups`, none where it is None.
+    """
+
+    people: abc.Mapping[str, str]
+    match: str = MATCHES[0]
+    groups: str | None = None
+
+
+@dataclass(frozen=True)
 class Mapping:
-    """One mapping file. `name` is empty for targets without addresses; `people` and `groups` are None where not wanted."""
+    """One mapping file. `name` is empty for targets without addresses; `people` and `groups` are None where not wanted.
+
+    `digest` is of the file's text: an account that was made by another text may have to look otherwise now.
+    """
 
     file: str
+    digest: str
     target: str
     object: str
     correlate: tuple[Correlation, ...]
@@ -66,13 +102,22 @@ class Mapping:
     account: abc.Mapping[str, Rule]
     people: People | None
     groups: Groups | None
-    on_disable: str
-    on_delete: str
+    policies: Policies
+    directory: Directory | None = None
 
     @property
     def managed(self) -> tuple[str, ...]:
         """The attributes that are ours at the target: set when assigned, cleared when not. All others stay untouched."""
         return tuple(self.account)
+
+    @property
+    def answerable(self) -> frozenset[str]:
+        """Those of them, in lower case, that say who answers for the agent: their rules read its owner or sponsor."""
+        return frozenset(
+            name.lower()
+            for name, rule in self.account.items()
+            if any(source.partition(".")[0] in ("owner", "owners", "sponsor") for source in rule.sources)
+        )
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -106,6 +151,10 @@ CORRELATE_KEYS: Final[Keys] = {
     "account": {**_TEXT, "description": "attribute of an account at the target"},
     "agent": {**_EXPRESSION, "description": "JMESPath over the agent's facts"},
     "transform": _STEPS,
+    "strength": {
+        "enum": list(STRENGTHS),
+        "description": "weak: an account that matches is not taken over before a person has said so",
+    },
 }
 
 PEOPLE_KEYS: Final[Keys] = {
@@ -116,6 +165,21 @@ PEOPLE_KEYS: Final[Keys] = {
 GROUPS_KEYS: Final[Keys] = {
     "prefix": {"type": "string", "description": "put before every group name at the target"},
     "create": {"type": "boolean", "description": "create groups that the target does not have (default true)"},
+}
+
+DIRECTORY_KEYS: Final[Keys] = {
+    "people": {
+        "type": "object",
+        "properties": {name: _TEXT for name in PERSON_FIELDS},
+        "additionalProperties": False,
+        "required": ["userName"],
+        "description": "field of a person to the attribute that holds it in the directory",
+    },
+    "match": {
+        "enum": list(MATCHES),
+        "description": "by what a person whom we know already is taken for the one in the directory; never: a case for a person",
+    },
+    "groups": {"type": "string", "description": "bring in the groups whose names begin so; absent: none"},
 }
 
 MAPPING_KEYS: Final[Keys] = {
@@ -132,17 +196,18 @@ MAPPING_KEYS: Final[Keys] = {
     "name": {
         **_RULES,
         "minProperties": 1,
-        "description": "the account's relative name: naming attribute to rule (ldap)",
+        "description": "the account's relative name: naming attribute to rule (directories)",
     },
     "account": {**_RULES, "minProperties": 1, "description": "attribute at the target to rule"},
     "people": {"$ref": "#/$defs/people", "description": "how an owner is found at the target; absent: not looked for"},
+    "directory": {"$ref": "#/$defs/directory", "description": "people and groups that are read from there"},
     "groups": {"$ref": "#/$defs/groups", "description": "groups at the target; absent: membership is not ours"},
-    "on_disable": {"enum": list(ON_DISABLE), "description": "what happens to the account of a disabled agent"},
-    "on_delete": {"enum": list(ON_DELETE), "description": "what happens to the account of a deleted agent"},
+    **POLICY_KEYS,
 }
 
 MAPPING_REQUIRED: Final = ("target", "correlate", "account")
 CORRELATE_REQUIRED: Final = ("account", "agent")
+DIRECTORY_REQUIRED: Final = ("people",)
 PEOPLE_REQUIRED: Final = ("account", "person")
 REPLACE_REQUIRED: Final = ("pattern", "with")
 
@@ -171,6 +236,8 @@ def json_schema() -> dict[str, Any]:
             "correlate": _record(CORRELATE_KEYS, CORRELATE_REQUIRED),
             "people": _record(PEOPLE_KEYS, PEOPLE_REQUIRED),
             "groups": _record(GROUPS_KEYS, ()),
+            "directory": _record(DIRECTORY_KEYS, DIRECTORY_REQUIRED),
+            "guard": _record(GUARD_KEYS, ()),
         },
     }
 

@@ -10,6 +10,7 @@ from connector.core.errors import Misconfigured
 from connector.domain import targets
 from connector.domain.unit import Domain
 from connector.mapping.load import load
+from connector.mapping.schema import Mapping
 from connector.provisioning.push import Connected
 from connector.storage.targets import TargetRecord
 
@@ -34,6 +35,10 @@ class Connections:
             made = self.connect(record)
             self._open[name] = (record, made)
             return made
+
+    def mapping(self, name: str) -> Mapping:
+        """The mapping of the target, as `open` gives it."""
+        return self.open(name).mapping
 
     def connect(self, record: TargetRecord) -> Connected:
         """A target from its record, not remembered: `connector target add` tries it before it is kept."""

@@ -1,5 +1,6 @@
-"""The facts that mappings see of one agent, and who its owner is at the target."""
+"""The facts that mappings see of agents, and who their owners are at the target."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,64 +10,103 @@ import orjson
 from connector.domain import agents
 from connector.domain.schema import ENTERPRISE, GOVERNANCE
 from connector.domain.unit import Unit
-from connector.mapping.schema import Mapping
-from connector.storage import groups, links, owners, resources
+from connector.mapping.schema import Mapping as AgentMapping
+from connector.storage import groups, links, owners, resources, tombstones
 from connector.storage.links import Link
 from connector.storage.resources import Record
 from connector.targets.base import PersonTarget, Target
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What we know of an agent at a target before the target is asked. `agent` is None once it has been deleted."""
+class Subject:
+    """What we know of an agent at a target before the target is asked. `agent` is None once it has been deleted, `deleted` says when."""
 
+    id: str
     agent: Record | None
     facts: dict[str, Any]
     people: dict[str, dict[str, Any]]  # owner and sponsor, before their references at the target are known
     active: bool
     link: Link | None
-    group_ids: dict[str, str]  # display name -> id of our group
+    deleted: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call the agent; its id once it is gone."""
+        return self.agent.name if self.agent else self.id
 
 
-def gather(unit: Unit, agent_id: str, target: str, base_url: str) -> Situation:
-    """Read all that the account depends on, in one transaction; nothing outside is asked."""
-    link = links.find(unit.tx, agent_id, target)
-    agent = resources.by_id(unit.tx, "agent", agent_id)
-    if agent is None:
-        return Situation(None, {}, {}, False, link, {})
-    document = agents.document(unit, agent)
-    joined = groups.memberships(unit.tx, [agent_id]).get(agent_id, [])
-    held = owners.of_agent(unit.tx, agent_id)
-    holders = resources.by_ids(unit.tx, [one.holder_id for one in held])
-    people: dict[str, dict[str, Any]] = {}
-    for one in held:
-        wanted = one.role == "sponsor" or one.accountable
-        if wanted and holders[one.holder_id].kind == "person":
-            people[one.role] = _person(holders[one.holder_id])
-    facts = {
-        **{name: value for name, value in document.items() if name != GOVERNANCE},
-        "id": agent.id,
-        "externalId": agent.external_id,
-        "governance": document.get(GOVERNANCE, {}),
-        "groups": [name for _, name in joined],
-        "connector": {"baseUrl": base_url, "domain": urlsplit(base_url).hostname or ""},
-    }
-    expired = agent.expires is not None and agent.expires <= unit.tx.now
-    return Situation(agent, facts, people, agent.active and not expired, link, {name: id for id, name in joined})
+def gather(unit: Unit, agent_id: str, target: str, base_url: str) -> Subject:
+    """All that the account of one agent depends on."""
+    held = links.find(unit.tx, agent_id, target)
+    return gather_many(unit, [agent_id], target, {agent_id: held} if held else {}, base_url)[0]
 
 
-def with_people(situation: Situation, mapping: Mapping, target: Target) -> dict[str, Any]:
-    """The facts with owner and sponsor, each with its reference at the target where it is found there (asks the target)."""
-    facts = dict(situation.facts)
-    for role in ("owner", "sponsor"):
-        person = situation.people.get(role)
-        if person is not None and mapping.people is not None and isinstance(target, PersonTarget):
-            value = person.get(mapping.people.person)
-            found = target.find_person(mapping.people.account, value) if value else []
+def gather_many(
+    unit: Unit, agent_ids: list[str], target: str, held: Mapping[str, Link], base_url: str
+) -> list[Subject]:
+    """Read all that the accounts of these agents depend on, in one transaction; nothing outside is asked. `held` are their links.
+
+    Groups that are read from the target (provisioning/directory.py) are not among the facts there: it is the authority for them.
+    """
+    found = {id: one for id, one in resources.by_ids(unit.tx, agent_ids).items() if one.kind == "agent"}
+    documents = agents.documents(unit, list(found.values()))
+    joined = groups.memberships(unit.tx, found)
+    theirs = links.linked(unit.tx, target, {id for some in joined.values() for id, _ in some}) if joined else set()
+    owned = owners.of_agents(unit.tx, found)
+    holders = resources.by_ids(unit.tx, {one.holder_id for some in owned.values() for one in some})
+    called = resources.makers_external_ids(unit.tx, found)
+    gone = tombstones.among(unit.tx, [id for id in agent_ids if id not in found])
+    subjects = []
+    for id in agent_ids:
+        agent = found.get(id)
+        if agent is None:
+            subjects.append(Subject(id, None, {}, {}, False, held.get(id), gone[id][1] if id in gone else None))
+            continue
+        people: dict[str, dict[str, Any]] = {}
+        for one in owned[id]:
+            if (one.role == "sponsor" or one.accountable) and holders[one.holder_id].kind == "person":
+                people[one.role] = _person(holders[one.holder_id])
+        document = documents[id]
+        facts = {
+            **{name: value for name, value in document.items() if name != GOVERNANCE},
+            "id": id,
+            "externalId": called.get(id),
+            "governance": document.get(GOVERNANCE, {}),
+            "groups": [name for group_id, name in joined.get(id, []) if group_id not in theirs],
+            "connector": {"baseUrl": base_url, "domain": urlsplit(base_url).hostname or ""},
+        }
+        expired = agent.expires is not None and agent.expires <= unit.tx.now
+        subjects.append(Subject(id, agent, facts, people, agent.active and not expired, held.get(id)))
+    return subjects
+
+
+class People:
+    """Where owners and sponsors are at one target; each is asked for once."""
+
+    def __init__(self, mapping: AgentMapping, target: Target) -> None:
+        self._mapping = mapping
+        self._target = target
+        self._known: dict[str, str | None] = {}
+
+    def facts(self, subject: Subject) -> dict[str, Any]:
+        """The facts with owner and sponsor, each with its reference at the target where it is found there (asks the target)."""
+        facts = dict(subject.facts)
+        for role in ("owner", "sponsor"):
+            person = subject.people.get(role)
+            account = self._account(person) if person is not None else None
+            facts[role] = {**(person or {}), "account": account} if account else person
+        return facts
+
+    def _account(self, person: Mapping[str, Any]) -> str | None:
+        rule = self._mapping.people
+        value = person.get(rule.person) if rule is not None else None
+        if rule is None or not value or not isinstance(self._target, PersonTarget):
+            return None
+        if value not in self._known:
+            found = self._target.find_person(rule.account, value)
             # Two people of that name: referring to neither is better than to the wrong one.
-            person = {**person, "account": found[0]} if len(found) == 1 else person
-        facts[role] = person
-    return facts
+            self._known[value] = found[0] if len(found) == 1 else None
+        return self._known[value]
 
 
 def _person(record: Record) -> dict[str, Any]:

@@ -3,39 +3,34 @@
 No transaction is open while the target is called. Each write is safe to repeat; what it did is recorded right after it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-import orjson
-
-from connector.core.errors import Invalid
+from connector.core.clock import from_text, to_text
 from connector.domain.events import Action
-from connector.domain.unit import SYSTEM, Domain
+from connector.domain.unit import SYSTEM, Domain, Unit
 from connector.mapping.render import Rendered, correlators, group_names, render
 from connector.mapping.schema import Mapping
-from connector.provisioning.facts import Situation, gather, with_people
-from connector.provisioning.plan import Found, Step, Wanted, plan, remembered
-from connector.storage import links
+from connector.provisioning import applied
+from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correlate, is_protected, label
+from connector.provisioning.facts import People, Subject, gather
+from connector.provisioning.plan import NOT_WRITTEN, Decision, Found, Rules, Step, Wanted, decide
+from connector.provisioning.plans import Document, describe
+from connector.provisioning.writes import take
+from connector.storage import cases, links
 from connector.storage.links import Link
-from connector.targets.base import (
-    Account,
-    AlreadyExists,
-    Capability,
-    Group,
-    GroupTarget,
-    Missing,
-    Rejected,
-    Target,
-)
-from connector.targets.compare import differences
+from connector.targets.base import Account, AlreadyExists, Capability, GroupTarget, Rejected, Target
 
 _EVENTS = {
+    "adopt": Action.ACCOUNT_ADOPTED,
     "create": Action.ACCOUNT_CREATED,
     "update": Action.ACCOUNT_UPDATED,
     "enable": Action.ACCOUNT_ENABLED,
     "disable": Action.ACCOUNT_DISABLED,
     "delete": Action.ACCOUNT_DELETED,
+    "unlink": Action.ACCOUNT_UNLINKED,
     "join": Action.ACCOUNT_JOINED,
     "leave": Action.ACCOUNT_LEFT,
 }
@@ -49,15 +44,43 @@ class Connected:
     target: Target
     mapping: Mapping
 
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.mapping.policies, self.mapping.managed, self.target.capabilities, self.target.normalise)
+
+    @property
+    def keeps_groups(self) -> bool:
+        return self.mapping.groups is not None and Capability.GROUPS in self.target.capabilities
+
 
 @dataclass(frozen=True)
 class Preview:
-    """What a push would do: the account wanted, where each value comes from, and the steps."""
+    """What a push would do: the account wanted, where each value comes from, the account there, and the steps."""
 
+    subject: Subject
     rendered: Rendered | None
     wanted: Wanted
     found: Found
+    decision: Decision
+    again: str | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.decision.steps
+
+    @property
+    def described(self) -> list[Document]:
+        """The steps as plain data, as they are in a plan."""
+        return [describe(step, self.found.account) for step in self.steps]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The steps that were taken; and when to look again without any change of ours, if so (the end of a grace time)."""
+
     steps: tuple[Step, ...]
+    again: str | None = None
+    stale: bool = False
 
 
 class Push:
@@ -65,166 +88,169 @@ class Push:
 
     def __init__(self, domain: Domain, base_url: str) -> None:
         self._domain = domain
-        self._base_url = base_url
+        self.base_url = base_url
 
     def preview(self, agent_id: str, at: Connected) -> Preview:
-        """The steps that a push would take now; reads the target, writes nothing."""
+        """The steps that a push would take now; reads the target, writes nothing. NeedsDecision where a person must say first."""
         with self._domain.view() as unit:
-            situation = gather(unit, agent_id, at.name, self._base_url)
-        found, _ = self._find(situation, at)
-        return self._decide(situation, at, found)
+            subject = gather(unit, agent_id, at.name, self.base_url)
+        return self.decide(subject, at, self._find(subject, at), People(at.mapping, at.target))
 
-    def push(self, agent_id: str, at: Connected) -> list[Step]:
-        """Do what is needed; the steps that were taken. TargetError where one could not be."""
-        with self._domain.view() as unit:
-            situation = gather(unit, agent_id, at.name, self._base_url)
-        found, adopted = self._find(situation, at)
-        decided = self._decide(situation, at, found)
-        account = found.account
-        if adopted and account is not None:
-            self._remember(agent_id, at, account, found.groups, Action.ACCOUNT_ADOPTED)
-        joined = set(found.groups)
-        for step in decided.steps:
-            account = self._take(agent_id, at, step, account)
-            joined = joined | {step.group} if step.action == "join" and step.group else joined - {step.group or ""}
-            self._record(agent_id, at, step, account, joined)
-        if situation.agent is None and (account is None or not decided.steps):
+    def push(self, agent_id: str, at: Connected, *, planned: Sequence[Document] | None = None) -> Pushed:
+        """Do what is needed. TargetError where a step could not be taken; NeedsDecision, with a case opened.
+
+        `planned` are the steps of a plan: where others are needed by now, nothing is done, and the answer is `stale`.
+        """
+        try:
+            seen = self.preview(agent_id, at)
+        except NeedsDecision as problem:
             with self._domain.change(SYSTEM) as unit:
-                links.delete(unit.tx, agent_id, at.name)
-        return list(decided.steps)
+                open_case(unit, at.name, agent_id, problem.doubt)
+            raise
+        if planned is not None and list(planned) != seen.described:
+            return Pushed((), stale=True)
+        account, joined = seen.found.account, set(seen.found.groups)
+        written = [step for step in seen.steps if step.action not in NOT_WRITTEN]
+        for left, step in zip(reversed(range(len(written))), written, strict=True):
+            account = self._take(seen.subject, at, step, account)
+            joined = joined | {step.group} if step.action == "join" and step.group else joined - {step.group or ""}
+            self._record(seen, at, step, account, joined, done=left == 0)
+        self._settle(seen, at, account, joined, wrote=bool(written))
+        return Pushed(seen.steps, seen.again)
 
-    def _decide(self, situation: Situation, at: Connected, found: Found) -> Preview:
-        mapping, rendered, changes = at.mapping, None, None
-        wanted = Wanted(None)
-        if situation.agent is not None and (situation.active or mapping.on_disable == "disable"):
-            facts = with_people(situation, mapping, at.target)
-            rendered = render(mapping, facts)
-            account = Account(name=rendered.name, active=situation.active, attributes=rendered.attributes)
-            groups = frozenset(group_names(mapping, facts)) if _keeps_groups(at) else frozenset()
-            wanted = Wanted(account, groups)
-            if found.account is not None:
-                changes = differences(account, found.account, managed=mapping.managed, normalise=at.target.normalise)
-        disable_only = situation.agent is None and mapping.on_delete == "disable"
-        can_disable = Capability.DISABLE in at.target.capabilities
-        steps = plan(wanted, found, changes, disable_only=disable_only, can_disable=can_disable)
-        return Preview(rendered, wanted, found, tuple(steps))
+    def decide(self, subject: Subject, at: Connected, found: Found, people: People) -> Preview:
+        """What to do about an account that was found, or about there being none."""
+        policies, wanted, rendered = at.mapping.policies, Wanted(None), None
+        if found.account is not None and is_protected(found.account, at.mapping):
+            raise Rejected(f"the account {label(found.account, at.mapping)} is protected by the mapping's guard")
+        if subject.agent is not None and (subject.active or policies.on_disable == "disable"):
+            facts = people.facts(subject)
+            rendered = render(at.mapping, facts)
+            account = Account(name=rendered.name, active=subject.active, attributes=rendered.attributes)
+            wanted = Wanted(account, frozenset(group_names(at.mapping, facts)) if at.keeps_groups else frozenset())
+        again = self._end_of_grace(subject, at)
+        last = applied.loads(subject.link.applied) if subject.link else None
+        decision = decide(wanted, found, last, at.rules, gone=subject.agent is None, final=again is None)
+        return Preview(subject, rendered, wanted, found, decision, again if found.account is not None else None)
 
-    def _find(self, situation: Situation, at: Connected) -> tuple[Found, bool]:
-        """The account by its link, else by the correlation rules; whether it was found by the latter (to be adopted)."""
-        applied = orjson.loads(situation.link.applied) if situation.link else {}
-        account = at.target.read(situation.link.remote_id) if situation.link else None
+    def _end_of_grace(self, subject: Subject, at: Connected) -> str | None:
+        """When the account of a deleted agent is to be deleted, where that is later than now."""
+        policies = at.mapping.policies
+        if subject.agent is not None or policies.on_delete != "delete_later" or subject.deleted is None:
+            return None
+        end = to_text(from_text(subject.deleted) + timedelta(days=policies.grace_days))
+        return end if end > to_text(self._domain.database.clock()) else None
+
+    def _find(self, subject: Subject, at: Connected) -> Found:
+        """The account by its link, else by the correlation rules (to be adopted)."""
+        link = subject.link
+        account = at.target.read(link.remote_id) if link else None
+        if account is None and link is not None and subject.agent is not None:
+            self.missing(subject, at)
         adopted = False
-        if account is None and situation.agent is not None:
-            account = self._correlate(situation, at)
+        if account is None and subject.agent is not None:
+            account = self._correlate(subject, at)
             adopted = account is not None
         if account is None:
-            return Found(None), False
-        names = set(applied.get("groups", []))
-        if situation.agent is not None:
-            names |= set(group_names(at.mapping, situation.facts))
-        return Found(account, self._groups_of(account, at, names)), adopted
+            return Found(None)
+        names = set(group_names(at.mapping, subject.facts)) if subject.agent is not None else set()
+        if link is not None:
+            last = applied.loads(link.applied)
+            names |= last.groups | last.found_groups
+        return Found(account, groups_of(account, at, names), adopted)
 
-    def _correlate(self, situation: Situation, at: Connected) -> Account | None:
-        assert situation.agent is not None
-        for attribute, value in correlators(at.mapping, situation.facts):
-            matches = at.target.find(attribute, value)
-            if len(matches) > 1:
-                raise Rejected(
-                    f"{len(matches)} accounts have the {attribute} {value!r}: a person must decide", attribute=attribute
-                )
-            if matches:
-                self._must_be_free(situation.agent.id, matches[0], at)
-                return matches[0]
-        return None
+    @staticmethod
+    def missing(subject: Subject, at: Connected) -> None:
+        """The linked account is not there: by policy a new one is made, or a person is asked (NeedsDecision)."""
+        assert subject.link is not None
+        if at.mapping.policies.on_missing == "ask":
+            gone = subject.link.remote_id
+            raise NeedsDecision(Doubt("missing", {gone: gone}, f"the account {gone} is gone, and on_missing is ask"))
 
-    def _must_be_free(self, agent_id: str, account: Account, at: Connected) -> None:
+    def _correlate(self, subject: Subject, at: Connected) -> Account | None:
         with self._domain.view() as unit:
-            holder = links.holder(unit.tx, at.name, account.id)
-        if holder not in (None, agent_id):
-            raise Rejected(f"the account belongs to another agent already ({holder})")
+            ignored = cases.ignored(unit.tx, at.name).get(subject.id, frozenset())
+        keys = correlators(at.mapping, subject.facts)
+        match = correlate(subject.id, keys, at.target.find, at.mapping, Known(self._holder(at), ignored))
+        if match.doubt is not None:
+            raise NeedsDecision(match.doubt)
+        return match.account
 
-    def _groups_of(self, account: Account, at: Connected, names: Iterable[str]) -> frozenset[str]:
-        """Those of the named groups that hold the account at the target."""
-        if not isinstance(at.target, GroupTarget) or not _keeps_groups(at):
-            return frozenset()
-        known = {group.id: name for name in names if (group := at.target.find_group(name)) is not None}
-        return frozenset(known[id] for id in at.target.memberships(account.id, known)) if known else frozenset()
-
-    def _take(self, agent_id: str, at: Connected, step: Step, account: Account | None) -> Account | None:
-        if step.action == "create":
-            assert step.account is not None
-            return self._create(agent_id, at, step.account)
-        assert account is not None
-        if step.action == "update":
-            assert step.changes is not None
-            return at.target.update(account.id, step.changes)
-        if step.action in ("enable", "disable"):
-            return at.target.set_active(account.id, step.action == "enable")
-        if step.action == "delete":
-            at.target.delete(account.id)
-            return None
-        assert step.group is not None
-        self._change_membership(at, step.action, step.group, account)
-        return account
-
-    def _create(self, agent_id: str, at: Connected, account: Account) -> Account:
-        try:
-            return at.target.create(account)
-        except AlreadyExists as taken:
-            # An earlier attempt may have got through unanswered: then the account there carries our id and is ours.
+    def _holder(self, at: Connected) -> Any:
+        def holder(account_id: str) -> str | None:
             with self._domain.view() as unit:
-                situation = gather(unit, agent_id, at.name, self._base_url)
-            found = self._correlate(situation, at)
+                return links.holder(unit.tx, at.name, account_id)
+
+        return holder
+
+    def _take(self, subject: Subject, at: Connected, step: Step, account: Account | None) -> Account | None:
+        create_groups = at.mapping.groups is not None and at.mapping.groups.create
+        try:
+            return take(at.target, step, account, create_groups=create_groups)
+        except AlreadyExists as taken:
+            if step.action != "create":
+                raise
+            # An earlier attempt may have got through unanswered: then the account there carries our id and is ours.
+            found = self._correlate(subject, at)
             if found is None:
                 raise Rejected(f"{taken.detail}; it is not this agent's", attribute=taken.attribute) from taken
             return found
 
-    def _change_membership(self, at: Connected, action: str, name: str, account: Account) -> None:
-        assert isinstance(at.target, GroupTarget)
-        group = at.target.find_group(name)
-        if action == "leave":
-            if group is not None:
-                at.target.leave(group.id, account.id)
-            return
-        if group is None:
-            group = self._create_group(at, name, account)
-        try:
-            at.target.join(group.id, account.id)
-        except Missing:
-            group = self._create_group(at, name, account)
-            at.target.join(group.id, account.id)
-
-    def _create_group(self, at: Connected, name: str, account: Account) -> Group:
-        assert isinstance(at.target, GroupTarget) and at.mapping.groups is not None
-        if not at.mapping.groups.create:
-            raise Rejected(f"there is no group {name!r} at the target, and the mapping does not create groups")
-        try:
-            return at.target.create_group(name, first_member=account.id)
-        except AlreadyExists as taken:
-            found = at.target.find_group(name)
-            if found is None:
-                raise Invalid(f"the group {name!r} exists at the target but cannot be found") from taken
-            return found
-
-    def _record(self, agent_id: str, at: Connected, step: Step, account: Account | None, groups: Iterable[str]) -> None:
+    def _record(
+        self, seen: Preview, at: Connected, step: Step, account: Account | None, joined: set[str], *, done: bool
+    ) -> None:
         detail: dict[str, Any] = {"group": step.group}
         if step.changes is not None:
             detail["changed"] = sorted([*step.changes.set, *step.changes.clear])
-        if account is None:
-            with self._domain.change(SYSTEM) as unit:
-                links.delete(unit.tx, agent_id, at.name)
-                unit.record(_EVENTS[step.action], "agent", agent_id, target=at.name, **detail)
-            return
-        self._remember(agent_id, at, account, groups, _EVENTS[step.action], **detail)
-
-    def _remember(
-        self, agent_id: str, at: Connected, account: Account, groups: Iterable[str], action: Action, **detail: Any
-    ) -> None:
+        if account is not None:
+            detail["account"] = account.id
         with self._domain.change(SYSTEM) as unit:
-            applied = orjson.dumps(remembered(account, groups)).decode()
-            links.save(unit.tx, Link(agent_id, at.name, account.id, applied))
-            unit.record(action, "agent", agent_id, target=at.name, account=account.id, **detail)
+            if account is None or step.action == "unlink":
+                links.delete(unit.tx, seen.subject.id, at.name)
+            else:
+                # Until every step is done, what it has is all that was wanted: what is left to do is not for drift to explain.
+                wanted = seen.wanted if done else Wanted(account, frozenset(joined))
+                links.save(unit.tx, _link(seen, at, wanted, account, joined))
+            unit.record(_EVENTS[step.action], "agent", seen.subject.id, target=at.name, **detail)
+
+    def _settle(self, seen: Preview, at: Connected, account: Account | None, joined: set[str], *, wrote: bool) -> None:
+        """What is recorded beside the steps: fresh drift, that nothing is left to link, and that no person need decide any more."""
+        subject, fresh = seen.subject, [one for one in seen.decision.drift if one.fresh]
+        kept = None if account is None or wrote else _link(seen, at, seen.wanted, account, joined)
+        gone = account is None and subject.link is not None and not wrote
+        with self._domain.change(SYSTEM) as unit:
+            cases.settle(unit.tx, at.name, subject.id)
+            for one in fresh:
+                detail = {"attribute": one.attribute, "policy": one.policy, "found": one.found, "last": one.last}
+                unit.record(Action.ACCOUNT_DRIFTED, "agent", subject.id, target=at.name, **detail)
+            if gone:
+                links.delete(unit.tx, subject.id, at.name)
+            if kept is not None and kept != subject.link:
+                links.save(unit.tx, kept)
 
 
-def _keeps_groups(at: Connected) -> bool:
-    return at.mapping.groups is not None and Capability.GROUPS in at.target.capabilities
+def _link(seen: Preview, at: Connected, wanted: Wanted, account: Account, joined: Iterable[str]) -> Link:
+    memory = applied.remember(
+        wanted.account,
+        account,
+        managed=at.mapping.managed,
+        groups=wanted.groups,
+        mine=joined,
+        mapping=at.mapping.digest,
+    )
+    return Link(seen.subject.id, at.name, account.id, memory.dumps())
+
+
+def groups_of(account: Account, at: Connected, names: Iterable[str]) -> frozenset[str]:
+    """Those of the named groups that hold the account at the target."""
+    if not isinstance(at.target, GroupTarget) or not at.keeps_groups:
+        return frozenset()
+    known = {group.id: name for name in names if (group := at.target.find_group(name)) is not None}
+    return frozenset(known[id] for id in at.target.memberships(account.id, known)) if known else frozenset()
+
+
+def open_case(unit: Unit, target: str, about: str, doubt: Doubt) -> None:
+    """Have a person decide, unless they have already, or know of it."""
+    id, news = cases.open_case(unit.tx, target, doubt.kind, about, doubt.accounts, doubt.detail)
+    if news:
+        unit.record(Action.CASE_OPENED, "case", id, target=target, about=about, kind=doubt.kind, why=doubt.detail)

@@ -3,29 +3,25 @@
 Each destination has a pool of its own, so that one which hangs holds up nobody else. One object that fails holds up no other.
 """
 
-import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 from connector.core import ids
-from connector.core.clock import to_text
-from connector.core.errors import ConnectorError, Misconfigured, Unavailable
+from connector.core.errors import ConnectorError, Unavailable
 from connector.core.logs import logger
 from connector.domain import agents, audit
 from connector.domain.audit import Sealer
-from connector.domain.events import Action
-from connector.domain.unit import SYSTEM, Domain, Unit
+from connector.domain.unit import SYSTEM, Domain
+from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
+from connector.provisioning.gates import MOST_THREADS, Gates
 from connector.provisioning.push import Push
-from connector.storage import outbox, searchable, tally, targets
+from connector.provisioning.schedule import Schedule
+from connector.storage import outbox, searchable, tally
 from connector.storage.outbox import Claim
-from connector.targets.base import NotAllowed, TargetError, Throttled, Unreachable
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 300.0
-_TARGET_WAIT = 5.0  # how long a target that could not be reached is left alone, doubled each time
 _HOUSEKEEPING = 1.0
 _INDEX_TURNS = 50  # so often in one turn, so that a large load is caught up with, while others may write between
 
@@ -48,16 +44,17 @@ class Worker:
         lease_seconds: float = 60.0,
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self._domain = domain
-        self._connections = connections
-        self._push = push
         self._tell_app = tell_app
+        self._attempts = Attempts(domain, connections, push, lease_seconds=lease_seconds)
+        self._gates = Gates(domain, connections, self._attempts, threads=threads)
         self._sealer = Sealer(domain, origin=origin)
-        self._threads = threads
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
+        self._schedule = schedule
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._running: dict[str, int] = {}
         self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
@@ -95,16 +92,18 @@ class Worker:
         self._housekeep()
         with self._domain.view() as unit:
             due = outbox.destinations_due(unit.tx)
-            blocked = _blocked(unit)
         handed_out = False
         for destination in due:
-            room = self._threads - self._running.get(destination, 0)
-            if destination in blocked or room <= 0:
+            gate = self._gates.open(destination, running=self._running.get(destination, 0))
+            if gate.room <= 0:
                 continue
             with self._domain.change(SYSTEM) as unit:
-                if destination in _blocked(unit):  # since we looked, by a push that was under way
+                if self._gates.is_closed(unit, destination):  # since we looked, by a push that was under way
                     continue
-                claims = outbox.claim(unit.tx, destination, limit=room, seconds=self._lease_seconds)
+                claims = outbox.claim(
+                    unit.tx, destination, limit=gate.room, seconds=self._lease_seconds, removals=gate.removals
+                )
+            self._gates.passed(destination, len(claims))
             for claim in claims:
                 handed_out = True
                 self._submit(claim)
@@ -117,8 +116,10 @@ class Worker:
         timer.start()
         try:
             while not deadline.is_set():
-                busy = self.turn()
-                if not busy and not any(self._running.values()):
+                idle = not any(
+                    self._running.values()
+                )  # before the turn: what ends during it may have kept it from claiming
+                if not self.turn() and idle:
                     return True
                 deadline.wait(0.01)
             return False
@@ -129,7 +130,7 @@ class Worker:
         with self._lock:
             pool = self._pools.get(claim.destination)
             if pool is None:
-                pool = ThreadPoolExecutor(self._threads, thread_name_prefix=claim.destination)
+                pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix=claim.destination)
                 self._pools[claim.destination] = pool
             self._running[claim.destination] = self._running.get(claim.destination, 0) + 1
             self._held[claim.lease] = claim
@@ -150,65 +151,17 @@ class Worker:
 
     def _attempt(self, claim: Claim) -> None:
         kind, _, name = claim.destination.partition(":")
+        if kind == "target":
+            self._attempts.carry_out(claim)
+            return
         try:
-            if kind == "app":
-                self._tell_app(claim.resource_id, name)
-                steps = ["tell"]
-            else:
-                steps = [str(step) for step in self._push.push(claim.resource_id, self._connections.open(name))]
+            self._tell_app(claim.resource_id, name)
         except ConnectorError as problem:
-            self._failed(claim, kind, name, problem)
+            self._attempts.failed(claim, problem)
             return
         with self._domain.change(SYSTEM) as unit:
-            held = outbox.finish(unit.tx, claim)
-        if kind == "target":
-            with self._domain.change(
-                SYSTEM
-            ) as unit:  # a transaction later: target rows are never locked with outbox rows
-                targets.healthy(unit.tx, name)
-        log.info(
-            "pushed", action="push", agent=claim.resource_id, destination=claim.destination, steps=steps, kept=held
-        )
-
-    def _failed(self, claim: Claim, kind: str, name: str, problem: ConnectorError) -> None:
-        again = isinstance(problem, Unavailable) or (isinstance(problem, TargetError) and problem.retry)
-        of_target = kind == "target" and isinstance(problem, Unreachable | Throttled | NotAllowed | Misconfigured)
-        again = again or of_target  # a person may mend credentials or options: the work is kept for then
-        with self._domain.change(SYSTEM) as unit:
-            if again:
-                wait = problem.retry_after if isinstance(problem, Throttled | Unavailable) else None
-                due = to_text(unit.tx.moment + timedelta(seconds=wait or _wait(claim.attempts, _FIRST_WAIT)))
-                outbox.postpone(unit.tx, claim, due=due, problem=problem.detail)
-            else:
-                outbox.finish(unit.tx, claim, problem=problem.detail)
-                unit.record(
-                    Action.ACCOUNT_FAILED, "agent", claim.resource_id, destination=claim.destination, why=problem.detail
-                )
-        if of_target:
-            self._block(name, problem)
-            if _waits(problem) is None:  # a connection that was asked to wait keeps all its threads waiting
-                self._connections.forget(name)
-        log.warning(
-            "not pushed",
-            action="push",
-            agent=claim.resource_id,
-            destination=claim.destination,
-            problem=problem.detail,
-            again=again,
-        )
-
-    def _block(self, name: str, problem: ConnectorError) -> None:
-        """Leave the target alone for a while: as long as it asked for, else longer each time."""
-        with self._domain.change(SYSTEM) as unit:
-            target = targets.find(unit.tx, name)
-            blocked_until = (target.blocked_until or "") if target else ""
-            asked = _waits(problem)
-            if target is None or (asked is None and blocked_until > unit.tx.now):
-                return
-            wait = asked if asked is not None else min(_LONGEST_WAIT, _wait(target.failures, _TARGET_WAIT / 5))
-            until = to_text(unit.tx.moment + timedelta(seconds=wait))
-            if until > blocked_until:
-                targets.block(unit.tx, name, until=until, problem=problem.detail)
+            outbox.finish(unit.tx, claim)
+        log.info("told", action="push", agent=claim.resource_id, destination=claim.destination)
 
     def _housekeep(self) -> None:
         now = self._domain.database.clock().timestamp()
@@ -216,6 +169,8 @@ class Worker:
             return
         self._housekept = now
         self._renew()
+        if self._schedule is not None:
+            self._schedule.start_due()
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)
@@ -236,19 +191,3 @@ class Worker:
             with self._domain.change(SYSTEM) as unit:
                 for claim in held:
                     outbox.renew(unit.tx, claim, seconds=self._lease_seconds)
-
-
-def _blocked(unit: Unit) -> set[str]:
-    """Destinations that are to be left alone just now."""
-    return {f"target:{one.name}" for one in targets.everyone(unit.tx) if (one.blocked_until or "") > unit.tx.now}
-
-
-def _waits(problem: ConnectorError) -> float | None:
-    """How many seconds the target asked us to wait, if it did."""
-    return problem.retry_after if isinstance(problem, TargetError) else None
-
-
-def _wait(attempts: int, first: float) -> float:
-    """Exponential back-off with full jitter above the half, so that failed pushes do not come back all at once."""
-    longest = min(_LONGEST_WAIT, first * 2.0 ** min(attempts, 20))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311  (no secret depends on it)

@@ -91,15 +91,3 @@ def last_checkpoint(tx: Transaction) -> Checkpoint | None:
 
 def checkpoints(tx: Transaction) -> list[Checkpoint]:
     return [Checkpoint(*row) for row in tx.execute(sa.select(*_CHECKPOINT).order_by(_c.size))]
-
-
-def take_lease(tx: Transaction, name: str, holder: str, until: str) -> bool:
-    """Take or renew a named lease; False where somebody else holds it."""
-    lease = t.lease.c
-    free = sa.or_(lease.holder == holder, lease.until < tx.now)
-    if tx.execute(sa.update(t.lease).where(lease.name == name, free).values(holder=holder, until=until)).rowcount == 1:
-        return True
-    if tx.execute(sa.select(lease.name).where(lease.name == name)).first() is not None:
-        return False
-    tx.execute(sa.insert(t.lease).values(name=name, holder=holder, until=until))
-    return True

@@ -7,6 +7,7 @@ worker that was believed dead cannot undo what its successor recorded.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +18,11 @@ from connector.storage.db import Transaction
 
 _o = t.outbox.c
 _open = _o.wanted > _o.done
+_RELEASED, _DISABLE, _LAST = -1, 1, 5  # of the priorities in domain/unit.py, and one before them
+_removal = sa.and_(  # an agent that has been switched on again since is none
+    _o.priority.between(0, _DISABLE),
+    ~sa.exists().where(t.resource.c.id == _o.resource_id, t.resource.c.active),
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,19 @@ class Backlog:
     pending: int
     failed: int
     problem: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a resource stands at a destination. `state`: synced, pending, propagating, failed, case or unsupported; `due`: next try."""
+
+    resource_id: str
+    destination: str
+    state: str
+    problem: str | None
+    attempts: int
+    due: str
+    changed: str
 
 
 def look(
@@ -81,11 +100,13 @@ def _free(tx: Transaction) -> sa.ColumnElement[bool]:
     return sa.or_(_o.lease_until.is_(None), _o.lease_until < tx.now)
 
 
-def claim(tx: Transaction, destination: str, *, limit: int, seconds: float) -> list[Claim]:
-    """Take up to `limit` rows of that destination, most urgent first, for that long."""
+def claim(tx: Transaction, destination: str, *, limit: int, seconds: float, removals: bool = True) -> list[Claim]:
+    """Take up to `limit` rows of that destination, most urgent first, for that long; `removals` says whether also those that
+    take an account away (see `removing`)."""
+    held = [] if removals else [sa.not_(_removal)]
     chosen = (
         sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id)
-        .where(_o.destination == destination, _open, _o.due <= tx.now, _free(tx))
+        .where(_o.destination == destination, _open, _o.due <= tx.now, _free(tx), *held)
         .order_by(_o.priority, _o.due, _o.resource_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -100,6 +121,38 @@ def claim(tx: Transaction, destination: str, *, limit: int, seconds: float) -> l
     return claims
 
 
+def take(tx: Transaction, resource_id: str, destination: str, *, seconds: float, correlation_id: str) -> Claim | None:
+    """This very row, now, opened where there is none open; None where a worker is at it."""
+    row = tx.execute(
+        sa.select(_o.wanted, _o.done, _o.attempts, _free(tx).label("free"))
+        .where(_o.resource_id == resource_id, _o.destination == destination)
+        .with_for_update()
+    ).first()
+    if row is not None and not row.free:
+        return None
+    if row is None or row.wanted == row.done:
+        look(tx, [resource_id], [destination], priority=_LAST, correlation_id=correlation_id)
+    wanted, attempts = (1, 0) if row is None else (row.wanted + (row.wanted == row.done), row.attempts)
+    one = Claim(resource_id, destination, wanted, attempts, tx.new_id("lse"), correlation_id)
+    until = to_text(tx.moment + timedelta(seconds=seconds))
+    tx.execute(sa.update(t.outbox).where(*_pair(one)).values(lease=one.lease, lease_until=until))
+    return one
+
+
+def removing(tx: Transaction, destination: str, *, most: int | None = None) -> list[tuple[str, int]]:
+    """(resource, priority) of the open rows that will disable or delete an account there, where nobody has released them."""
+    linked = sa.exists().where(t.link.c.resource_id == _o.resource_id, t.link.c.target == destination.partition(":")[2])
+    chosen = sa.select(_o.resource_id, _o.priority).where(_o.destination == destination, _open, _removal, linked)
+    return [(row[0], row[1]) for row in tx.execute(chosen.order_by(_o.resource_id).limit(most))]
+
+
+def release(tx: Transaction, destination: str, resource_ids: Iterable[str]) -> None:
+    """Somebody has approved that these accounts are disabled or deleted: they go before everything else."""
+    for id in resource_ids:
+        row = (_o.resource_id == id, _o.destination == destination, _removal)
+        tx.execute(sa.update(t.outbox).where(*row).values(priority=_RELEASED, due=tx.now))
+
+
 def renew(tx: Transaction, claim: Claim, *, seconds: float) -> bool:
     """Keep the lease for that long from now; False where another worker has taken it over."""
     until = to_text(tx.moment + timedelta(seconds=seconds))
@@ -107,12 +160,16 @@ def renew(tx: Transaction, claim: Claim, *, seconds: float) -> bool:
     return tx.execute(held).rowcount == 1
 
 
-def finish(tx: Transaction, claim: Claim, *, problem: str | None = None) -> bool:
-    """Done, or given up with a problem until something changes; False where the lease was lost: nothing is recorded then."""
+def finish(tx: Transaction, claim: Claim, *, problem: str | None = None, outcome: str | None = None) -> bool:
+    """Done, or given up with a problem until something changes; False where the lease was lost: nothing is recorded then.
+
+    `outcome` says what the problem is: failed, case or unsupported.
+    """
     released = {
         "done": claim.wanted,
         "attempts": 0,
         "problem": problem,
+        "outcome": outcome,
         "lease": None,
         "lease_until": None,
         "changed": tx.now,
@@ -121,9 +178,16 @@ def finish(tx: Transaction, claim: Claim, *, problem: str | None = None) -> bool
     return tx.execute(held).rowcount == 1
 
 
-def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str) -> bool:
+def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str, outcome: str | None = None) -> bool:
     """To be tried again at `due`."""
-    released = {"due": due, "attempts": claim.attempts + 1, "problem": problem, "lease": None, "lease_until": None}
+    released = {
+        "due": due,
+        "attempts": claim.attempts + 1,
+        "problem": problem,
+        "outcome": outcome,
+        "lease": None,
+        "lease_until": None,
+    }
     held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease, _o.wanted == claim.wanted).values(released)
     if tx.execute(held).rowcount == 1:
         return True
@@ -131,7 +195,7 @@ def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str) -> bool:
     freed = (
         sa.update(t.outbox)
         .where(*_pair(claim), _o.lease == claim.lease)
-        .values(lease=None, lease_until=None, problem=problem)
+        .values(lease=None, lease_until=None, problem=problem, outcome=outcome)
     )
     return tx.execute(freed).rowcount == 1
 
@@ -154,10 +218,41 @@ def backlog(tx: Transaction) -> list[Backlog]:
     return [Backlog(row[0], int(row[1]), int(row[2]), row[3]) for row in tx.execute(counted)]
 
 
-def of_resource(tx: Transaction, resource_id: str) -> list[tuple[str, str, str | None]]:
-    """(destination, state, problem) for each destination that was ever looked at; state: pending, failed or synced."""
-    query = sa.select(_o.destination, _open, _o.problem).where(_o.resource_id == resource_id).order_by(_o.destination)
-    return [(d, "pending" if o else "failed" if p else "synced", p) for d, o, p in tx.execute(query)]
+_STANDING = (
+    _o.resource_id,
+    _o.destination,
+    _open.label("open"),
+    _o.problem,
+    _o.outcome,
+    _o.attempts,
+    _o.due,
+    _o.changed,
+)
+
+
+def of_resource(tx: Transaction, resource_id: str) -> list[Standing]:
+    """How it stands at each destination that was ever looked at."""
+    query = sa.select(*_STANDING).where(_o.resource_id == resource_id).order_by(_o.destination)
+    return [_standing(row) for row in tx.execute(query)]
+
+
+def given_up(tx: Transaction, destination: str) -> list[Standing]:
+    """Pushes that nobody will try again by himself (dead letters), oldest first."""
+    query = sa.select(*_STANDING).where(_o.destination == destination, ~_open, _o.problem.is_not(None))
+    return [_standing(row) for row in tx.execute(query.order_by(_o.changed, _o.resource_id))]
+
+
+def waiting(tx: Transaction, destination: str) -> set[str]:
+    """The resources that are to be looked at there, or are being looked at."""
+    return set(tx.execute(sa.select(_o.resource_id).where(_o.destination == destination, _open)).scalars())
+
+
+def _standing(row: Any) -> Standing:
+    state = (
+        row.outcome if row.problem and row.outcome else "pending" if row.open else "failed" if row.problem else "synced"
+    )
+    state = "pending" if row.open and state in ("failed", "case", "unsupported") else state
+    return Standing(row.resource_id, row.destination, state, row.problem, row.attempts, row.due, row.changed)
 
 
 def forget(tx: Transaction, destination: str) -> None:

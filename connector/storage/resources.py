@@ -52,6 +52,11 @@ _by_name = Prepared(
     seen_by(sa.bindparam("client")).where(_r.kind == sa.bindparam("kind"), _r.name_key == sa.bindparam("name_key"))
 )
 _by_ids = Prepared(sa.select(*COLUMNS).where(within(_r.id, "ids")))
+_makers_external_ids = Prepared(
+    sa.select(_x.resource_id, _x.value)
+    .join(t.resource, sa.and_(t.resource.c.id == _x.resource_id, t.resource.c.made_by == _x.client_id))
+    .where(within(_x.resource_id, "ids"))
+)
 _names = Prepared(
     sa.select(_r.id, _r.kind, _r.name).where(within(_r.id, "ids")).with_for_update(read=True, of=t.resource)
 )
@@ -100,6 +105,11 @@ def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Record]:
 def names(tx: Transaction, ids: Iterable[str]) -> list[tuple[str, str, str]]:
     """(id, kind, name) of the records among ids; nobody renames them until the transaction ends."""
     return _names.all(tx, ids=orjson.dumps(list(ids)).decode())
+
+
+def makers_external_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str]:
+    """Of those of ids that have one: the externalId that the client gave which created the record."""
+    return dict(_makers_external_ids.all(tx, ids=orjson.dumps(list(ids)).decode()))
 
 
 def ids_of_kind(tx: Transaction, kind: str) -> list[str]:

@@ -43,7 +43,8 @@ class After:
 class Wanted:
     """A search: kinds of resources with the filter that holds for each, as one client sees them; `own_only`: only what it made.
 
-    A page begins behind `offset` records, or after the page that ended `after`; at most `limit` records. A sort is for one kind.
+    A page begins behind `offset` records, or after the page that ended `after`; at most `limit` records. `sorts` are by kind, all in one
+    direction; a kind without one has no value to be ordered by.
     """
 
     parts: tuple[tuple[str, Filter | None], ...]
@@ -51,7 +52,7 @@ class Wanted:
     limit: int
     offset: int = 0
     after: After | None = None
-    sort: Sort | None = None
+    sorts: tuple[tuple[str, Sort], ...] = ()
     own_only: bool = False
 
 
@@ -66,7 +67,7 @@ class Found:
 
 def search(tx: Transaction, wanted: Wanted) -> Found:
     """One page, in the order that is asked for, else in that in which the records were made."""
-    if len(wanted.parts) == 1 and wanted.sort is None and not wanted.own_only:
+    if len(wanted.parts) == 1 and not wanted.sorts and not wanted.own_only:
         [(kind, filter)] = wanted.parts
         if filter is None:
             return _everything(tx, kind, wanted)
@@ -109,15 +110,22 @@ def _rows(tx: Transaction, wanted: Wanted, matches: list[sa.ColumnElement[bool]]
         return [], None
     key: Any = sa.null()
     order: list[Any] = [_r.seq]
-    if wanted.sort is not None:
-        kind = wanted.parts[0][0]
-        key = sort_key(wanted.sort, kind=kind, client_id=wanted.client_id, sqlite=tx.sqlite)
+    descending = bool(wanted.sorts) and wanted.sorts[0][1].descending
+    if wanted.sorts:
+        keys = [
+            (kind, sort_key(sort, kind=kind, client_id=wanted.client_id, sqlite=tx.sqlite))
+            for kind, sort in wanted.sorts
+        ]
+        key = keys[0][1] if len(wanted.parts) == 1 else sa.case(*((_r.kind == kind, one) for kind, one in keys))
         # Without a value comes last, or first where descending (RFC 7644 section 3.4.2.3).
         order = [key.is_(None), key, _r.seq]
-        if wanted.sort.descending:
+        if descending:
             order = [column.desc() for column in order]
     if wanted.after is not None:
-        matches = [*matches, _behind(wanted.after, key, wanted.sort)]
+        matches = [
+            *matches,
+            _behind(wanted.after, key, descending=descending) if wanted.sorts else _r.seq > wanted.after.seq,
+        ]
     page = seen_by(wanted.client_id, key.label("sort_key")).order_by(*order)
     if wanted.offset:  # which rows they are is found first: OFFSET must not walk over documents
         narrow = sa.select(_r.seq).where(*matches).order_by(*order).limit(wanted.limit + 1).offset(wanted.offset)
@@ -138,12 +146,10 @@ def _part(kind: str, filter: Filter | None, wanted: Wanted, sqlite: bool) -> sa.
     return sa.and_(of_kind, condition(filter, kind=kind, client_id=wanted.client_id, sqlite=sqlite))
 
 
-def _behind(after: After, key: Any, sort: Sort | None) -> sa.ColumnElement[bool]:
+def _behind(after: After, key: Any, *, descending: bool) -> sa.ColumnElement[bool]:
     """What comes behind that record in the order."""
-    if sort is None:
-        return _r.seq > after.seq
     equals = sa.and_(key.is_(None) if after.key is None else key == after.key)
-    if sort.descending:
+    if descending:
         later = key.is_not(None) if after.key is None else key < after.key
         return sa.or_(later, sa.and_(equals, _r.seq < after.seq))
     later = sa.false() if after.key is None else sa.or_(key > after.key, key.is_(None))

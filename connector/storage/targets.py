@@ -13,7 +13,11 @@ _t = t.target.c
 
 @dataclass(frozen=True)
 class TargetRecord:
-    """`options` is JSON; secrets in it are references. `blocked_until` and `problem`: why nothing is sent just now."""
+    """`options` is JSON; secrets in it are references. `blocked_until` and `problem`: why nothing is sent just now.
+
+    `threads`, `rate`: pushes at the same time, and a second. `read`, `cookie`: when it was last compared whole, and from where its
+    changes are to be read on.
+    """
 
     name: str
     kind: str
@@ -24,6 +28,11 @@ class TargetRecord:
     failures: int = 0
     problem: str | None = None
     last_success: str | None = None
+    paused: str | None = None
+    threads: int | None = None
+    rate: int = 0
+    read: str | None = None
+    cookie: str | None = None
 
 
 _COLUMNS = [_t[name] for name in TargetRecord.__dataclass_fields__]
@@ -66,3 +75,8 @@ def healthy(tx: Transaction, name: str) -> None:
     stale = sa.or_(_t.failures > 0, _t.last_success.is_(None), _t.last_success < recent)
     changed = {"blocked_until": None, "problem": None, "failures": 0, "last_success": tx.now}
     tx.execute(sa.update(t.target).where(_t.name == name, free, stale).values(changed))
+
+
+def change(tx: Transaction, name: str, **values: str | int | None) -> None:
+    """Set columns of a target: paused, threads, rate, read, cookie."""
+    tx.execute(sa.update(t.target).where(_t.name == name).values(values))

@@ -130,7 +130,10 @@ class Target(Protocol):
     """One outside directory. Instances may be used by several threads, one call at a time each."""
 
     name: str
-    capabilities: frozenset[Capability]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do, as far as is known without asking it."""
 
     def check(self) -> str:
         """Sign in and read something; one line that says what was found ("OpenLDAP at ldaps://…, 12 entries")."""
@@ -189,7 +192,15 @@ class PersonTarget(Protocol):
 
 
 @runtime_checkable
-class DirectoryTarget(Protocol):
+class Members(Protocol):
+    """A target that lists who is in a group."""
+
+    def members(self, group_id: str) -> Iterator[str]:
+        """Anchors of the people and accounts directly in the group, page after page; Missing where the group is gone."""
+
+
+@runtime_checkable
+class DirectoryTarget(Members, Protocol):
     """A workforce IdP whose people and groups can be read as the source of owners and groups (Capability.DIRECTORY)."""
 
     def people(self) -> Iterator[Account]:
@@ -197,9 +208,6 @@ class DirectoryTarget(Protocol):
 
     def groups(self) -> Iterator[Group]:
         """Every group there. Raises where the read cannot be completed."""
-
-    def members(self, group_id: str) -> Iterator[str]:
-        """Anchors of the people and accounts directly in the group, page after page; Missing where the group is gone."""
 
 
 @runtime_checkable

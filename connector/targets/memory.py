@@ -27,7 +27,7 @@ class MemoryOptions:
 
 @dataclass
 class MemoryStore:
-    """What a memory target holds. Tests may look inside, and put people there: reference to attributes."""
+    """What a memory target holds. Tests may look inside, and put people there: reference to attributes (`active`: "false")."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -42,7 +42,9 @@ class MemoryTarget:
 
     stores: ClassVar[dict[str, MemoryStore]] = {}
 
-    capabilities = frozenset({Capability.GROUPS, Capability.PEOPLE, Capability.DISABLE, Capability.DELETE})
+    capabilities = frozenset(
+        {Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY, Capability.DISABLE, Capability.DELETE}
+    )
 
     def __init__(self, name: str, options: MemoryOptions) -> None:
         self.name = name
@@ -116,6 +118,25 @@ class MemoryTarget:
     def memberships(self, account_id: str, group_ids: Iterable[str]) -> frozenset[str]:
         with self.store.lock:
             return frozenset(group for group in group_ids if account_id in self.store.members.get(group, ()))
+
+    def groups(self) -> Iterator[Group]:
+        with self.store.lock:
+            return iter(list(self.store.groups.values()))
+
+    def members(self, group_id: str) -> Iterator[str]:
+        with self.store.lock:
+            if group_id not in self.store.members:
+                raise Missing(f"there is no group {group_id}")
+            return iter(sorted(self.store.members[group_id]))
+
+    def people(self) -> Iterator[Account]:
+        with self.store.lock:
+            return iter(
+                [
+                    Account(id=id, active=held.get("active") != "false", attributes=dict(held))
+                    for id, held in self.store.people.items()
+                ]
+            )
 
     def join(self, group_id: str, account_id: str) -> None:
         with self.store.lock:

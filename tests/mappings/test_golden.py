@@ -24,7 +24,7 @@ def test_the_mapping_gives_the_golden_account(case: Path, request: pytest.Fixtur
     given = {
         "name": rendered.name,
         "attributes": dict(rendered.attributes),
-        "correlate": [list(pair) for pair in correlators(mapping, document["facts"])],
+        "correlate": [[key.attribute, key.value] for key in correlators(mapping, document["facts"])],
         "groups": list(group_names(mapping, document["facts"])),
     }
     if request.config.getoption("--update", default=False):

@@ -81,7 +81,7 @@ class Renderer:
             document[1:-1].encode(),
             orjson.dumps(tail)[1:],
         )
-        return orjson.dumps(_cut(orjson.loads(whole), chosen)) if chosen else whole
+        return orjson.dumps(cut(orjson.loads(whole), chosen)) if chosen else whole
 
     def group(self, table: Table, record: Record, members: list[Member], chosen: Selection) -> bytes:
         """A group: its members, of whom there may be very many, are written as text at once."""
@@ -116,7 +116,7 @@ class Renderer:
         answer = self._head([table.urn, GOVERNANCE], record) | document
         answer |= {"subject": record.id, **computed, "meta": self._meta(table, record)}
         answer = {name: value for name, value in answer.items() if name not in HIDDEN[dialect] or name == _HANDLE}
-        answer = _cut(answer, chosen) if chosen else answer
+        answer = cut(answer, chosen) if chosen else answer
         if (
             dialect != "wzdk" and _HANDLE in answer
         ):  # after the cut: attributes=name chooses it under either of its names
@@ -129,7 +129,7 @@ class Renderer:
         for agent in document.get("agents", []):
             agent["$ref"] = f"{self.root}/Agents/{agent['value']}"
         answer = self._head([table.urn], record) | document | {"meta": self._meta(table, record)}
-        return orjson.dumps(_cut(answer, chosen) if chosen else answer)
+        return orjson.dumps(cut(answer, chosen) if chosen else answer)
 
     def groups(self, memberships: list[tuple[str, str, bool]]) -> dict[str, Any]:
         """The computed `groups` of a user or agent; through another group they are `indirect` (RFC 7643 section 4.1.2)."""
@@ -223,7 +223,8 @@ def _credential(held: Credential, now: str) -> dict[str, Any]:
     return {"value": held.id, "type": held.kind, "status": status, **shown}
 
 
-def _cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
+def cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
+    """The answer with the chosen attributes only; what is handed in may be changed."""
     return _keep(answer, chosen.only) if chosen.only else _drop(answer, chosen.without)
 
 

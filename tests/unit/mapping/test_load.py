@@ -112,7 +112,10 @@ def rule(text: str) -> str:
         (rule("{from: id}") + "name: {uid: {from: id}}\n", "broken.yaml:5:7: a target of kind memory has no addresses"),
         (rule("{from: id}").replace("memory", "ldap"), 'broken.yaml:1:1: a target of kind ldap needs "name"'),
         (rule("{from: id}").replace("memory", "paper"), 'broken.yaml:1:9: "paper" is not one of memory'),
-        (rule("{from: id}") + "on_delete: forget\n", 'broken.yaml:5:12: "forget" is not one of delete, disable'),
+        (
+            rule("{from: id}") + "on_delete: forget\n",
+            'broken.yaml:5:12: "forget" is not one of delete, delete_later, disable, unlink',
+        ),
         (rule("{from: id}") + "groups: {create: maybe}\n", "broken.yaml:5:18: true or false is needed here, not text"),
         (
             rule("{from: id}") + "people: {account: mail, person: account}\n",
@@ -168,5 +171,5 @@ def test_what_is_not_said_has_careful_defaults(tmp_path: Path) -> None:
     mapping = load("small", [tmp_path])
 
     assert (mapping.people, mapping.groups) == (None, None)
-    assert (mapping.on_disable, mapping.on_delete) == ("disable", "delete")
+    assert (mapping.policies.on_disable, mapping.policies.on_delete) == ("disable", "delete")
     assert mapping.managed == ("a",)

@@ -11,7 +11,7 @@ from ldap3.utils.dn import parse_dn
 from connector.core.errors import Invalid
 from connector.mapping.load import load
 from connector.mapping.names import relative_name
-from connector.mapping.render import correlators, group_names, render
+from connector.mapping.render import Key, correlators, group_names, render
 
 FACTS: dict[str, Any] = {
     "id": "agt-1",
@@ -65,6 +65,10 @@ def value_of(folder: Path, rule: str, facts: dict[str, Any] | None = None) -> An
         ("{from: externalId, default: {from: sponsor.email, default: {template: 'x-{id}'}}}", "x-agt-1"),
         ("{from: agentUserName, transform: [trim, lower]}", "invoice-bot"),
         ("{from: id, transform: [upper, {truncate: 3}]}", "AGT"),
+        ("{const: invoice-matcher-for-emea, transform: [{shorten: 20}]}", "invoice-match-80dc73"),
+        ("{const: invoice-matcher-for-apac, transform: [{shorten: 20}]}", "invoice-match-63238b"),
+        ("{const: twenty-characters-ok, transform: [{shorten: 20}]}", "twenty-characters-ok"),
+        ("{const: longer than it may be, transform: [{shorten: 4}]}", "39d0"),
         ("{from: displayName, transform: [ascii]}", "r Zoe"),
         ("{from: 'roles[*].value', transform: [upper, {join: '+'}]}", "B+A"),
         ("{from: 'roles[*].value', transform: [first]}", "b"),
@@ -121,7 +125,7 @@ def test_correlation_rules_that_give_nothing_are_left_out(tmp_path: Path) -> Non
         "  - {account: key, agent: id}\n"
     )
 
-    assert correlators(load("m", [tmp_path]), FACTS) == (("uid", "invoice-bot"), ("key", "agt-1"))
+    assert correlators(load("m", [tmp_path]), FACTS) == (Key("uid", "invoice-bot", True), Key("key", "agt-1", True))
 
 
 def test_groups_get_their_prefix_and_without_the_key_there_are_none(tmp_path: Path) -> None:

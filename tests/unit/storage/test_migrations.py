@@ -1,6 +1,6 @@
 """A database that was brought up by the migrations is the one that the metadata describes, down to the predicates of its indexes.
 
-Nothing is released yet: until 0.1.0 is, a change of storage/tables.py is written into revision 0001 as well. From then on,
+Nothing is released yet: until 0.1.0 is, a change of storage/tables/ is written into revision 0001 as well. From then on,
 it needs a revision of its own.
 """
 
@@ -23,7 +23,7 @@ from connector.storage.tables import metadata
 
 _numbers = itertools.count(1)
 _ADVICE = (
-    "storage/tables.py and storage/migrations differ: before 0.1.0 is released, write the change into revision 0001; "
+    "storage/tables/ and storage/migrations differ: before 0.1.0 is released, write the change into revision 0001; "
     "afterwards, add a revision"
 )
 _POSTGRESQL = {

@@ -27,7 +27,7 @@ def finish(database: Database, one: Claim, *, problem: str | None = None) -> boo
 
 def states(database: Database, resource_id: str) -> list[tuple[str, str, str | None]]:
     with database.snapshot() as tx:
-        return outbox.of_resource(tx, resource_id)
+        return [(one.destination, one.state, one.problem) for one in outbox.of_resource(tx, resource_id)]
 
 
 def backlog(database: Database) -> dict[str, tuple[int, int, str | None]]:

@@ -1,4 +1,4 @@
-"""First schema: what stood in storage/tables.py when it was frozen. Statements only: later changes of the metadata must not reach back.
+"""First schema: what stood in storage/tables/ when it was frozen. Statements only: later changes of the metadata must not reach back.
 
 Nothing is released yet: until 0.1.0 is, this revision may be edited in place together with the metadata (a test compares the two).
 """
@@ -274,6 +274,11 @@ def _outbound() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         _text("problem", nullable=True),
         _text("last_success", nullable=True),
+        _text("paused", nullable=True),
+        sa.Column("threads", sa.Integer(), nullable=True),
+        sa.Column("rate", sa.Integer(), nullable=False),
+        _text("read", nullable=True),
+        _text("cookie", nullable=True),
         _text("created"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_target")),
     )
@@ -301,6 +306,7 @@ def _outbound() -> None:
         _text("lease", nullable=True),
         _text("lease_until", nullable=True),
         _text("problem", nullable=True),
+        _text("outcome", nullable=True),
         _text("correlation_id"),
         _text("changed"),
         sa.PrimaryKeyConstraint("resource_id", "destination", name=op.f("pk_outbox")),

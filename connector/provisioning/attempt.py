@@ -1,0 +1,168 @@
+"""One attempt at a row of the outbox: push, then done, later, or given up; and what a failure says about the target as a whole.
+
+In: a claim. Out: what was done. The worker, `connector push` and the application of a plan all go through here, so that no two of
+them are at one account at the same time, and every outcome is recorded alike.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connector.core.clock import to_text
+from connector.core.errors import ConnectorError, Misconfigured, Unavailable
+from connector.core.ids import correlation_id, new_correlation_id
+from connector.core.logs import logger
+from connector.domain.events import Action
+from connector.domain.targets import QUARANTINE
+from connector.domain.unit import SYSTEM, Domain
+from connector.provisioning.connections import Connections
+from connector.provisioning.correlate import NeedsDecision
+from connector.provisioning.plans import Document
+from connector.provisioning.push import Push, Pushed
+from connector.storage import outbox, targets
+from connector.storage.outbox import Claim
+from connector.targets.base import NotAllowed, Propagating, TargetError, Throttled, Unreachable, Unsupported
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 300.0
+_TARGET_WAIT = 5.0  # how long a target that could not be reached is left alone, doubled each time
+_PROPAGATION = 10.0  # when to look again at what a target does not show yet
+_PATIENCE = 40  # so many looks: a target that never shows it has lost it
+
+log = logger()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt did: the steps taken, or the problem. `stale`: other steps were needed than those that were planned."""
+
+    steps: tuple[str, ...] = ()
+    problem: str | None = None
+    stale: bool = False
+
+
+class Attempts:
+    """Carries out claimed rows of destinations that are targets. Safe to share between threads."""
+
+    def __init__(self, domain: Domain, connections: Connections, push: Push, *, lease_seconds: float) -> None:
+        self._domain = domain
+        self._connections = connections
+        self._push = push
+        self._lease_seconds = lease_seconds
+
+    def now(self, agent_id: str, target: str, *, planned: Sequence[Document] | None = None) -> Outcome:
+        """Push this agent at once, unless a worker is at it. `planned`: see Push.push."""
+        correlation = correlation_id.get() or new_correlation_id()
+        with self._domain.change(SYSTEM) as unit:
+            claim = outbox.take(
+                unit.tx, agent_id, f"target:{target}", seconds=self._lease_seconds, correlation_id=correlation
+            )
+        if claim is None:
+            return Outcome(problem="a worker is at it just now")
+        return self.carry_out(claim, planned=planned)
+
+    def carry_out(self, claim: Claim, *, planned: Sequence[Document] | None = None) -> Outcome:
+        """Push, and record how it went: every ConnectorError is dealt with here."""
+        name = claim.destination.partition(":")[2]
+        try:
+            pushed = self._push.push(claim.resource_id, self._connections.open(name), planned=planned)
+        except ConnectorError as problem:
+            self.failed(claim, problem)
+            return Outcome(problem=problem.detail)
+        held = self._done(claim, pushed)
+        with self._domain.change(SYSTEM) as unit:  # a transaction later: target rows are never locked with outbox rows
+            targets.healthy(unit.tx, name)
+        steps = tuple(str(step) for step in pushed.steps)
+        log.info("pushed", action="push", agent=claim.resource_id, target=name, steps=list(steps), kept=held)
+        return Outcome(steps, stale=pushed.stale)
+
+    def _done(self, claim: Claim, pushed: Pushed) -> bool:
+        unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")
+        with self._domain.change(SYSTEM) as unit:
+            if pushed.again is not None:
+                why = f"the account is deleted at {pushed.again}"
+                return outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
+            if unsupported:
+                why = f"this target does not support {unsupported}"
+                return outbox.finish(unit.tx, claim, problem=why, outcome="unsupported")
+            return outbox.finish(unit.tx, claim)
+
+    def failed(self, claim: Claim, problem: ConnectorError) -> None:
+        """Later, where that may help; else given up until the agent changes or a person does something."""
+        kind, _, name = claim.destination.partition(":")
+        of_target = kind == "target" and isinstance(problem, Unreachable | Throttled | NotAllowed | Misconfigured)
+        # A person may mend credentials or options: the work is kept for then.
+        again = of_target or isinstance(problem, Unavailable) or (isinstance(problem, TargetError) and problem.retry)
+        if isinstance(problem, Propagating) and claim.attempts >= _PATIENCE:
+            again = False
+        with self._domain.change(SYSTEM) as unit:
+            if again:
+                due = to_text(unit.tx.moment + timedelta(seconds=_later(claim, problem)))
+                shown = "propagating" if isinstance(problem, Propagating) else None
+                outbox.postpone(unit.tx, claim, due=due, problem=problem.detail, outcome=shown)
+            else:
+                outbox.finish(unit.tx, claim, problem=problem.detail, outcome=_kind(problem))
+                detail = {"destination": claim.destination, "why": problem.detail}
+                unit.record(Action.ACCOUNT_FAILED, "agent", claim.resource_id, **detail)
+        if of_target:
+            self._block(name, problem)
+            if _asked(problem) is None:  # a connection that was asked to wait keeps all its threads waiting
+                self._connections.forget(name)
+        log.warning(
+            "not pushed",
+            action="push",
+            agent=claim.resource_id,
+            destination=claim.destination,
+            problem=problem.detail,
+            again=again,
+        )
+
+    def probe(self, name: str) -> bool:
+        """Ask a quarantined target whether it is well again; whether it is."""
+        try:
+            self._connections.open(name).target.check()
+        except ConnectorError as problem:
+            self._block(name, problem)
+            self._connections.forget(name)
+            return False
+        with self._domain.change(SYSTEM) as unit:
+            targets.healthy(unit.tx, name)
+            unit.record(Action.TARGET_RELEASED, "target", name)
+        return True
+
+    def _block(self, name: str, problem: ConnectorError) -> None:
+        """Leave the target alone for a while: as long as it asked for, else longer each time."""
+        with self._domain.change(SYSTEM) as unit:
+            target = targets.find(unit.tx, name)
+            blocked_until = (target.blocked_until or "") if target else ""
+            asked = _asked(problem)
+            if target is None or (asked is None and blocked_until > unit.tx.now):
+                return
+            wait = asked if asked is not None else min(LONGEST_WAIT, back_off(target.failures, _TARGET_WAIT / 5))
+            until = to_text(unit.tx.moment + timedelta(seconds=wait))
+            if until > blocked_until:
+                targets.block(unit.tx, name, until=until, problem=problem.detail)
+                if target.failures + 1 == QUARANTINE:
+                    unit.record(Action.TARGET_QUARANTINED, "target", name, why=problem.detail)
+
+
+def back_off(attempts: int, first: float) -> float:
+    """Exponential back-off with full jitter above the half, so that failed pushes do not come back all at once."""
+    longest = min(LONGEST_WAIT, first * 2.0 ** min(attempts, 20))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311  (no secret depends on it)
+
+
+def _later(claim: Claim, problem: ConnectorError) -> float:
+    asked = problem.retry_after if isinstance(problem, Throttled | Unavailable | Propagating) else None
+    return asked or (_PROPAGATION if isinstance(problem, Propagating) else back_off(claim.attempts, FIRST_WAIT))
+
+
+def _kind(problem: ConnectorError) -> str:
+    if isinstance(problem, NeedsDecision):
+        return "case"
+    return "unsupported" if isinstance(problem, Unsupported) else "failed"
+
+
+def _asked(problem: ConnectorError) -> float | None:
+    """How many seconds the target asked us to wait, if it did."""
+    return problem.retry_after if isinstance(problem, TargetError) else None

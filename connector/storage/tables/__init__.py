@@ -1,0 +1,49 @@
+"""Every table. This metadata is the schema; migrations/ makes and upgrades databases by frozen statements (a test compares the two)."""
+
+from connector.storage.tables.audit import audit_checkpoint, audit_event, lease
+from connector.storage.tables.base import metadata
+from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
+from connector.storage.tables.federation import saml_app, saml_session
+from connector.storage.tables.outbound import correlation_case, link, outbox, plan, target, tombstone
+from connector.storage.tables.records import (
+    TRIGRAMS,
+    activity,
+    application_agent,
+    external_id,
+    member,
+    ownership,
+    resource,
+    searchable,
+    tally,
+)
+
+__all__ = [
+    "TRIGRAMS",
+    "activity",
+    "application_agent",
+    "audit_checkpoint",
+    "audit_event",
+    "client",
+    "correlation_case",
+    "counter",
+    "credential",
+    "cutoff",
+    "external_id",
+    "lease",
+    "link",
+    "member",
+    "metadata",
+    "outbox",
+    "ownership",
+    "plan",
+    "replay",
+    "resource",
+    "revoked_token",
+    "saml_app",
+    "saml_session",
+    "searchable",
+    "tally",
+    "target",
+    "tombstone",
+    "trust",
+]

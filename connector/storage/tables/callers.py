@@ -1,0 +1,83 @@
+"""Who may call us, and with what: inbound clients, credentials, tokens."""
+
+import sqlalchemy as sa
+
+from connector.storage.tables.base import Text, metadata, moment
+
+client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
+    "client",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("name", Text, nullable=False, unique=True),
+    sa.Column("scopes", Text, nullable=False),  # separated by spaces
+    sa.Column("profile", Text, nullable=False),
+    sa.Column("dialect", Text, nullable=False),
+    sa.Column("own_only", sa.Boolean, nullable=False),  # sees and touches only what it has created
+    sa.Column("if_match", sa.Boolean, nullable=False),  # must send If-Match with each change
+    sa.Column("rate", sa.Integer, nullable=False),  # requests per second; 0 means: as many as it likes
+    sa.Column("static_bearer", sa.Boolean, nullable=False),  # may have a bearer that is no access token
+    sa.Column("active", sa.Boolean, nullable=False),
+    moment("created"),
+)
+
+trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client (RFC 7523): workload identity federation
+    "trust",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("client_id", Text, nullable=False),
+    sa.Column("issuer", Text, nullable=False),
+    sa.Column("subject", Text, nullable=False),
+    sa.Column("audience", Text, nullable=False),
+    sa.Column("jwks_url", Text, nullable=True),  # where its keys are fetched from, or
+    sa.Column("jwks", Text, nullable=True),  # the keys themselves, as a JWK Set
+    moment("created"),
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.Index("ix_trust_client_id", "client_id"),
+)
+
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("holder_id", Text, nullable=False),  # a client or an agent
+    sa.Column("kind", Text, nullable=False),  # client_secret | public_key | bearer
+    sa.Column("secret_hash", Text, nullable=True, unique=True),
+    sa.Column("public_key", Text, nullable=True),  # a JWK
+    sa.Column("thumbprint", Text, nullable=True),
+    sa.Column("origin", Text, nullable=False),  # issued | registered | scim (x509Certificates of the agent)
+    moment("not_before"),
+    moment("not_after", nullable=True),
+    moment("created"),
+    moment("revoked", nullable=True),
+    sa.Index("ix_credential_holder_id", "holder_id"),
+)
+
+cutoff = sa.Table(  # tokens of this subject that were issued before that moment are dead
+    "cutoff",
+    metadata,
+    sa.Column("subject_id", Text, primary_key=True),
+    moment("tokens_before"),
+)
+
+revoked_token = sa.Table(
+    "revoked_token",
+    metadata,
+    sa.Column("jti", Text, primary_key=True),
+    moment("expires"),
+)
+
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("name", Text, primary_key=True),  # see counters.py
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+replay = sa.Table(  # one-time identifiers that were seen: jti of client assertions, SAML request ids
+    "replay",
+    metadata,
+    sa.Column("scope", Text, primary_key=True),
+    sa.Column("identifier", Text, primary_key=True),
+    moment("expires"),
+    sa.Index("ix_replay_expires", "expires"),
+)
