@@ -127,11 +127,11 @@ class RestWire:
         """What is there. NotThere where the vendor says that there is nothing."""
         return self._read(self._address(path), params, headers)
 
-    def follow(self, url: str) -> Reply:
+    def follow(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
         """What is at an address that the target itself has given. Rejected where it leads to another host."""
         if not url.startswith(self.url + "/"):
             raise Rejected(f"{self._vendor.name} gave an address that is not below {self.url}")
-        return self._read(url, None, None)
+        return self._read(url, None, headers)
 
     def write(
         self,

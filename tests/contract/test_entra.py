@@ -24,9 +24,11 @@ from connector.targets.base import (
     Throttled,
     Unreachable,
 )
+from connector.targets.entra_recent import Recent
 from connector.targets.entra_users import EntraUsers
 from connector.targets.registry import open_target
 from tests.conftest import Clock
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.entra_fake import CLIENT, SECRET, EntraFake
 from tests.servers.fake import Fault, serving
@@ -61,7 +63,7 @@ def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ope
     return make
 
 
-class TestEntra(GroupContract):
+class TestEntra(GroupContract, DirectoryContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed: dict[str, object] = {"mailNickname": "bot", "employeeType": "agent"}
@@ -73,7 +75,7 @@ class TestEntra(GroupContract):
 
     @pytest.fixture
     def target(self, entra: Open) -> Target:
-        return entra()
+        return entra(accounts_where="")
 
 
 def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
@@ -291,8 +293,39 @@ def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Op
     page = next(entra().changes(""))
 
     rest = _all(entra().changes(page.cookie))
+    for id in ids:
+        entra().update(id, Changes(set={"jobTitle": "x"}))
+    later = next(entra().changes(rest[2]))
+    last = _all(entra().changes(later.cookie))
 
     assert [one.id for one in page.accounts] + rest[0] == ids
+    assert rest[3] == {True}
+    assert [one.id for one in later.accounts] + last[0] == ids
+
+
+def test_a_new_manager_is_a_change_and_is_told(entra: Open, fake: EntraFake) -> None:
+    rosa = fake.add("user", userPrincipalName="rosa@contoso.example")["id"]
+    made = entra().create(_agent())
+    cookie = _all(entra().changes(""))[2]
+
+    entra().update(made.id, Changes(set={"manager": rosa}))
+    told = [one for page in entra().changes(cookie) for one in page.accounts]
+
+    assert [(one.id, one.attributes["manager"]) for one in told] == [(made.id, rosa)]
+
+
+def test_a_change_of_what_is_gone_meanwhile_is_told_as_gone_and_of_what_is_new_as_it_is(
+    entra: Open, fake: EntraFake, clock: Clock
+) -> None:
+    cookie = _all(entra().changes(""))[2]
+    new, old = entra().create(_agent()), entra().create(_agent("old@contoso.example"))
+    gone = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist"}}
+    fake.faults += [Fault("GET", f"/users/{one.id}", 404, gone) for one in (new, old)]
+    Recent.of(f"{fake.base}/{fake.tenant}").forget(old.id)
+
+    told = _all(entra().changes(cookie))
+
+    assert told[:2] == ([new.id], [old.id])
 
 
 def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fake: EntraFake) -> None:

@@ -19,6 +19,7 @@ from connector.targets.base import (
 )
 from connector.targets.pingone import PingOneTarget
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
 from tests.servers.pingone_fake import CLIENT, ENVIRONMENT, SECRET, PingOneFake
@@ -48,14 +49,14 @@ def ping(fake: PingOneFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     return make
 
 
-class TestPingOne(GroupContract):
+class TestPingOne(GroupContract, DirectoryContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="username", text="name.given", fixed={"email": "bot@agents.invalid", "type": "agent"})
 
     @pytest.fixture
     def target(self, ping: Open) -> Target:
-        return ping(page_size="3")
+        return ping(page_size="3", accounts_where="")
 
 
 def _agent(username: str = "bot", **more: object) -> Account:

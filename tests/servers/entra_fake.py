@@ -215,6 +215,7 @@ class EntraFake(Fake):
             if user is None or self.get(manager) is None:
                 return self.absent(id if user is None else manager)
             user["manager"] = manager
+            self.changed(id)
             return "", 204
 
         @self.route("DELETE", "/v1.0/users/<id>/manager/$ref")
@@ -285,13 +286,14 @@ class EntraFake(Fake):
         @self.route("GET", "/v1.0/users/delta")
         def delta() -> Answer:
             place, token = int(request.args.get("$skiptoken", 0)), request.args.get("$deltatoken")
+            if token == "latest":
+                return {"value": [], "@odata.deltaLink": f"{self._delta_link()}&$deltatoken={len(self.changes)}"}, 200
             since = int(request.args.get("since", 0)) if token is None else int(token)
             if token is not None and since < self.forgotten:
                 return self.error(410, "SyncStateNotFound", "The sync state generation is not found; please resync.")
             ids = [id for id in dict.fromkeys(self.changes[since:]) if self._is_user(id)]
             shown = [self._delta_entry(id) for id in ids[place : place + self.page_size]]
-            select = f"$select={request.args['$select']}"
-            link = f"{self.base}/users/delta?{select}"
+            link = self._delta_link()
             if place + self.page_size < len(ids):
                 return {
                     "value": shown,
@@ -299,13 +301,17 @@ class EntraFake(Fake):
                 }, 200
             return {"value": shown, "@odata.deltaLink": f"{link}&$deltatoken={len(self.changes)}"}, 200
 
+    def _delta_link(self) -> str:
+        return f"{self.base}/users/delta?$select={request.args['$select']}"
+
     def _is_user(self, id: str) -> bool:
         return (self.objects.get(id) or self.deleted.get(id) or {}).get("kind") == "user"
 
     def _delta_entry(self, id: str) -> dict[str, Any]:
+        """Without the manager as a property, and without what was never set."""
         if id in self.deleted:
             return {"id": id, "@removed": {"reason": "changed"}}
-        return self.shown(self.objects[id])
+        return {name: value for name, value in self.shown(self.objects[id]).items() if value is not None}
 
 
 def _is(thing: dict[str, Any], name: str, value: str) -> bool:
