@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from connector.targets.base import Account, ChangedPage, CookieExpired, Propagating, Unreachable
 from connector.targets.entra_groups import user_account
+from connector.targets.entra_managers import with_managers
 from connector.targets.entra_wire import ADVANCED
 from connector.targets.rest_wire import RestWire
 from connector.targets.sign_in import Json
@@ -55,8 +56,11 @@ class EntraChanges:
         while url:
             body = self._page(url)
             url = str(body.get("@odata.nextLink", ""))
-            accounts = tuple(filter(self._is_ours, map(user_account, _users(body))))
-            yield ChangedPage(accounts, (), f"{delta}{_BETWEEN}{url}" if url else delta, whole=True)
+            ours = [one for one in _users(body) if self._is_ours(user_account(one))]
+            held = self._wire.patiently(lambda some=ours: list(with_managers(self._wire, some)))  # type: ignore[misc]
+            yield ChangedPage(
+                tuple(map(user_account, held)), (), f"{delta}{_BETWEEN}{url}" if url else delta, whole=True
+            )
 
     def _since(self, url: str) -> Iterator[ChangedPage]:
         while url:

@@ -22,13 +22,13 @@ from connector.targets.base import (
 )
 from connector.targets.entra_changes import EntraChanges
 from connector.targets.entra_groups import EntraDirectory, user_account
+from connector.targets.entra_managers import MANAGER, with_managers
 from connector.targets.entra_wire import LOOK_AGAIN, EntraOptions, equals, listed, reference
 from connector.targets.line import NotThere
 from connector.targets.rest_values import folded, holds, nested
 from connector.targets.sign_in import Json
 
 _NAME: Final = "userPrincipalName"
-_MANAGER: Final = "manager($select=id)"
 _IN_ANY_CASE: Final = (_NAME, "mailNickname", "mail")
 
 
@@ -49,7 +49,7 @@ class EntraUsers(EntraDirectory):
     def __init__(self, name: str, options: EntraOptions, clock: Clock) -> None:
         super().__init__(name, options, clock)
         attribute, _, value = options.accounts_where.partition("=")
-        query = {"select": self._select, "expand": _MANAGER, "top": self._top}
+        query = {"select": self._select, "top": self._top}
         self._ours = query | ({"filter": equals(attribute, value)} if attribute else {})
         params = {f"${name}": option for name, option in self._ours.items()} | {"$count": "true"}
         self._changes = EntraChanges(self._wire, self._select, params, self._is_ours, self.read)
@@ -59,11 +59,13 @@ class EntraUsers(EntraDirectory):
         return f"Entra ID at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")
 
     def accounts(self) -> Iterator[Account]:
-        return filter(self._is_ours, map(user_account, listed(self._wire, "users", advanced=True, **self._ours)))
+        users = listed(self._wire, "users", advanced=True, **self._ours)
+        ours = (user for user in users if self._is_ours(user_account(user)))
+        return map(user_account, with_managers(self._wire, ours))
 
     def read(self, account_id: str) -> Account | None:
         try:
-            params = {"$select": self._select, "$expand": _MANAGER}
+            params = {"$select": self._select, "$expand": MANAGER}
             user = self._wire.get("users", account_id, params=params).object
         except NotThere:
             self._newborns.guard(account_id)
@@ -72,7 +74,7 @@ class EntraUsers(EntraDirectory):
 
     def find(self, attribute: str, value: str) -> list[Account]:
         """What was created here a moment ago is found by its name even while Graph's index does not show it."""
-        found = [user_account(user) for user in self._users_where(attribute, value, _MANAGER)]
+        found = [user_account(user) for user in with_managers(self._wire, self._users_where(attribute, value))]
         newborn = self._newborns.anchor_of(value.casefold()) if attribute == _NAME and not found else ""
         account = self.read(newborn) if newborn else None
         return [account] if account is not None and holds(account.attributes.get(_NAME), value) else found
@@ -127,7 +129,7 @@ class EntraUsers(EntraDirectory):
 
     def _as_sent(self, account_id: str, changes: Changes) -> Account:
         user = self._newborns.there(
-            lambda: self._wire.get("users", account_id, params={"$select": self._select, "$expand": _MANAGER}).object,
+            lambda: self._wire.get("users", account_id, params={"$select": self._select, "$expand": MANAGER}).object,
             account_id,
         )
         found = user_account(user)

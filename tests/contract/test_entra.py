@@ -13,9 +13,7 @@ from connector.core.errors import Misconfigured
 from connector.targets.base import (
     Account,
     AlreadyExists,
-    ChangedPage,
     Changes,
-    CookieExpired,
     Missing,
     NotAllowed,
     Propagating,
@@ -24,7 +22,6 @@ from connector.targets.base import (
     Throttled,
     Unreachable,
 )
-from connector.targets.entra_recent import Recent
 from connector.targets.entra_users import EntraUsers
 from connector.targets.registry import open_target
 from tests.conftest import Clock
@@ -47,20 +44,18 @@ def fake() -> Iterator[EntraFake]:
 @pytest.fixture
 def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("GRAPH_SECRET", SECRET)
-    usual = {
-        "url": fake.base,
-        "login_url": fake.url,
-        "tenant": fake.tenant,
-        "client_id": CLIENT,
-        "client_secret": "env:GRAPH_SECRET",
-    }
 
     def make(**options: str) -> EntraUsers:
-        target = open_target("entra", "entra", usual | options, clock=clock)
+        target = open_target("entra", "entra", fake.options | options, clock=clock)
         assert isinstance(target, EntraUsers)
         return target
 
     return make
+
+
+def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
+    attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
+    return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
 
 
 class TestEntra(GroupContract, DirectoryContract, ChangesContract):
@@ -76,11 +71,6 @@ class TestEntra(GroupContract, DirectoryContract, ChangesContract):
     @pytest.fixture
     def target(self, entra: Open) -> Target:
         return entra(accounts_where="")
-
-
-def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
-    attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
-    return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
 
 
 def test_a_new_account_is_propagating_and_neither_missing_nor_made_again(
@@ -186,26 +176,6 @@ def test_joining_says_which_of_the_two_is_not_there(entra: Open, fake: EntraFake
         entra().join(group.id, made.id)
 
 
-def test_the_manager_is_a_relation(entra: Open, fake: EntraFake) -> None:
-    rosa, max_ = (fake.add("user", userPrincipalName=f"{name}@contoso.example")["id"] for name in ("rosa", "max"))
-    made = entra().create(_agent(manager=rosa))
-
-    read = entra().read(made.id)
-    changed = entra().update(made.id, Changes(set={"manager": max_}))
-    cleared = entra().update(made.id, Changes(clear=("manager",)))
-    again = entra().update(made.id, Changes(clear=("manager",)))
-
-    assert read is not None
-    assert [one.attributes.get("manager") for one in (made, read, changed, cleared, again)] == [
-        rosa,
-        rosa,
-        max_,
-        None,
-        None,
-    ]
-    assert [one.attributes.get("manager") for one in entra().accounts()] == [None]
-
-
 def test_a_part_of_a_property_is_set_and_found(entra: Open) -> None:
     part = "onPremisesExtensionAttributes.extensionAttribute15"
     made = entra().create(_agent(**{part: "agt-1'x"}))
@@ -217,16 +187,6 @@ def test_a_part_of_a_property_is_set_and_found(entra: Open) -> None:
     assert entra().find(part, "agt-1'x") == []
     entra().update(made.id, Changes(set={part: "agt-1'x"}))
     assert [one.id for one in entra().find(part, "agt-1'x")] == [made.id]
-
-
-def test_agents_are_accounts_and_all_others_are_people(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example", accountEnabled=True, mail="rosa@contoso.example")
-    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(4)]
-
-    assert [one.id for one in entra().accounts()] == [one.id for one in made]
-    assert [one.id for one in entra().people()] == [rosa["id"]]
-    assert {one.id for one in entra(accounts_where="").accounts()} == {rosa["id"], *(one.id for one in made)}
-    assert entra().find_person("mail", "ROSA@contoso.example") == [rosa["id"]]
 
 
 def test_groups_that_are_kept_elsewhere_are_read_and_not_written(entra: Open, fake: EntraFake) -> None:
@@ -264,94 +224,6 @@ def test_nobody_learns_the_password_of_an_account(entra: Open, fake: EntraFake) 
     assert len(passwords) == 2
     assert all(len(one) > 30 for one in passwords)
     assert "passwordProfile" not in made[0].attributes
-
-
-def _all(pages: Iterator[ChangedPage]) -> tuple[list[str], list[str], str, set[bool]]:
-    held = list(pages)
-    accounts = [one.id for page in held for one in page.accounts]
-    gone = [one for page in held for one in page.gone]
-    return accounts, gone, held[-1].cookie, {page.whole for page in held}
-
-
-def test_changes_are_told_page_after_page_and_from_there_on(entra: Open, fake: EntraFake) -> None:
-    fake.add("user", userPrincipalName="rosa@contoso.example")
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
-
-    first, gone, cookie, whole = _all(entra().changes(""))
-    entra().update(ids[1], Changes(set={"jobTitle": "x"}))
-    entra().delete(ids[2])
-    later = _all(entra().changes(cookie))
-    nothing = _all(entra().changes(later[2]))
-
-    assert (first, gone, whole) == (ids, [], {True})
-    assert (later[0], later[1], later[3]) == ([ids[1]], [ids[2]], {False})
-    assert nothing[:2] == ([], [])
-
-
-def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Open, fake: EntraFake) -> None:
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
-    page = next(entra().changes(""))
-
-    rest = _all(entra().changes(page.cookie))
-    for id in ids:
-        entra().update(id, Changes(set={"jobTitle": "x"}))
-    later = next(entra().changes(rest[2]))
-    last = _all(entra().changes(later.cookie))
-
-    assert [one.id for one in page.accounts] + rest[0] == ids
-    assert rest[3] == {True}
-    assert [one.id for one in later.accounts] + last[0] == ids
-
-
-def test_a_new_manager_is_a_change_and_is_told(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example")["id"]
-    made = entra().create(_agent())
-    cookie = _all(entra().changes(""))[2]
-
-    entra().update(made.id, Changes(set={"manager": rosa}))
-    told = [one for page in entra().changes(cookie) for one in page.accounts]
-
-    assert [(one.id, one.attributes["manager"]) for one in told] == [(made.id, rosa)]
-
-
-def test_a_change_of_what_is_gone_meanwhile_is_told_as_gone_and_of_what_is_new_as_it_is(
-    entra: Open, fake: EntraFake, clock: Clock
-) -> None:
-    cookie = _all(entra().changes(""))[2]
-    new, old = entra().create(_agent()), entra().create(_agent("old@contoso.example"))
-    gone = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist"}}
-    fake.faults += [Fault("GET", f"/users/{one.id}", 404, gone) for one in (new, old)]
-    Recent.of(f"{fake.base}/{fake.tenant}").forget(old.id)
-
-    told = _all(entra().changes(cookie))
-
-    assert told[:2] == ([new.id], [old.id])
-
-
-def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fake: EntraFake) -> None:
-    entra().create(_agent())
-    cookie = _all(entra().changes(""))[2]
-    fake.forgotten = 1_000
-
-    with pytest.raises(CookieExpired):
-        list(entra().changes(cookie))
-    with pytest.raises(CookieExpired):
-        list(entra().changes("https://elsewhere.example/v1.0/users/delta"))
-
-
-def test_the_quota_of_others_is_left_to_them(entra: Open, fake: EntraFake, clock: Clock) -> None:
-    target = entra(reserve="0.15")
-    fake.used = 0.8
-    target.check()
-    fake.used = 0.9
-    target.check()
-
-    with pytest.raises(Throttled, match="left to others") as problem:
-        target.check()
-    clock.move(seconds=11)
-
-    assert problem.value.retry_after == 10
-    assert target.check()
 
 
 def _fault(status: int, code: str, message: str, **more: object) -> Fault:
@@ -400,18 +272,13 @@ def test_a_key_needs_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_certificate_signs_in_and_is_named_by_its_thumbprint(
-    entra: Open, fake: EntraFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
+    fake: EntraFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY", pki.server_key_file.read_text())
-    options = {
-        "tenant": fake.tenant,
-        "client_id": CLIENT,
-        "url": fake.base,
-        "login_url": fake.url,
-        "private_key": "env:KEY",
-    }
+    options = {name: value for name, value in fake.options.items() if name != "client_secret"}
+    ours = {"private_key": "env:KEY", "certificate": str(pki.server_certificate_file)}
 
-    open_target("entra", "entra", options | {"certificate": str(pki.server_certificate_file)}).check()
+    open_target("entra", "entra", options | ours).check()
 
     certificate = load_pem_x509_certificate(pki.server_certificate_file.read_bytes())
     wanted = base64.urlsafe_b64encode(certificate.fingerprint(SHA256())).rstrip(b"=").decode()

@@ -40,7 +40,7 @@ def okta(fake: OktaFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("OKTA_TOKEN", TOKEN)
 
     def make(**options: str) -> OktaUsers:
-        target = open_target("okta", "okta", {"url": fake.url, "token": "env:OKTA_TOKEN", **options})
+        target = open_target("okta", "okta", fake.options | options)
         assert isinstance(target, OktaUsers)
         return target
 

@@ -22,7 +22,7 @@ from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
-from tests.servers.pingone_fake import CLIENT, ENVIRONMENT, SECRET, PingOneFake
+from tests.servers.pingone_fake import SECRET, PingOneFake
 
 Open = Callable[..., PingOneTarget]
 
@@ -37,12 +37,9 @@ def fake() -> Iterator[PingOneFake]:
 @pytest.fixture
 def ping(fake: PingOneFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("PING_SECRET", SECRET)
-    where = {"url": f"{fake.url}/v1", "auth_url": fake.url, "environment": ENVIRONMENT}
 
     def make(**options: str) -> PingOneTarget:
-        target = open_target(
-            "pingone", "ping", {**where, "client_id": CLIENT, "client_secret": "env:PING_SECRET", **options}
-        )
+        target = open_target("pingone", "ping", fake.options | options)
         assert isinstance(target, PingOneTarget)
         return target
 

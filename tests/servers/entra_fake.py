@@ -50,11 +50,18 @@ class EntraFake(Fake):
         self._manager_routes()
         self._group_routes()
         self._member_routes()
+        self._batch_route()
         self._delta_route()
 
     @property
     def base(self) -> str:
         return f"{self.url}/v1.0"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of a target that speaks to it; the secret is in the environment as GRAPH_SECRET."""
+        where = {"url": self.base, "login_url": self.url, "tenant": self.tenant}
+        return where | {"client_id": CLIENT, "client_secret": "env:GRAPH_SECRET"}
 
     def refuse(self) -> Answer | None:
         if request.path.startswith("/v1.0") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -105,6 +112,8 @@ class EntraFake(Fake):
 
     def page(self, things: list[dict[str, Any]], usual: int = 100) -> Response | Answer:
         """What the filter leaves, one page of it, with a link to the next one."""
+        if request.args.get("$count") == "true" and request.args.get("$expand"):
+            return self.error(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause: $expand.")
         if sought := request.args.get("$filter"):
             found = _EQUALS.fullmatch(sought)
             assert found, f"a filter that Graph would refuse: {sought}"
@@ -281,6 +290,22 @@ class EntraFake(Fake):
         def trap(id: str, member: str) -> Answer:
             """Without `$ref` the address is that of the member itself."""
             return self.discard(member)
+
+    def _batch_route(self) -> None:
+        @self.route("POST", "/v1.0/$batch")
+        def batch() -> Answer:
+            wanted = request.get_json()["requests"]
+            if len(wanted) > 20:
+                return self.error(400, "BadRequest", "Number of batch request steps exceeds the maximum value of 20.")
+            return {"responses": [self._answer(one) for one in reversed(wanted)]}, 200
+
+    def _answer(self, wanted: dict[str, str]) -> dict[str, Any]:
+        """One request of a batch: a user with the manager."""
+        user = self.get(wanted["url"].removeprefix("/users/").partition("?")[0], "user")
+        if user is None:
+            return {"id": wanted["id"], "status": 404, "headers": {}, "body": self.absent("x")[0]}
+        body = {"id": user["id"], **({"manager": {"id": user["manager"]}} if user.get("manager") else {})}
+        return {"id": wanted["id"], "status": 200, "headers": {}, "body": body}
 
     def _delta_route(self) -> None:
         @self.route("GET", "/v1.0/users/delta")
