@@ -16,14 +16,13 @@ from connector.targets.base import (
     Capability,
     ChangedPage,
     Changes,
-    Propagating,
     Rejected,
     TargetError,
 )
 from connector.targets.entra_changes import EntraChanges
 from connector.targets.entra_groups import EntraDirectory, user_account
 from connector.targets.entra_managers import MANAGER, with_managers
-from connector.targets.entra_wire import LOOK_AGAIN, EntraOptions, equals, listed, reference
+from connector.targets.entra_wire import EntraOptions, equals, listed, reference
 from connector.targets.line import NotThere
 from connector.targets.rest_values import folded, holds, nested
 from connector.targets.sign_in import Json
@@ -154,7 +153,7 @@ class EntraUsers(EntraDirectory):
         """With who holds the name; a holder that Graph does not show yet is one to look for again."""
         holders = self.find(_NAME, name) if name else []
         if not holders and taken.attribute == _NAME:
-            return Propagating(f"{taken.detail}; Entra does not show who has it yet", retry_after=LOOK_AGAIN)
+            return self._newborns.not_yet(f"{taken.detail}; Entra does not show who has it yet")
         return AlreadyExists(taken.detail, id=holders[0].id if holders else "", attribute=taken.attribute)
 
 

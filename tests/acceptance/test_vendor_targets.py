@@ -29,7 +29,7 @@ class World:
         entra.lag = 2  # as slow as Entra is
 
     def add_targets(self) -> None:
-        okta, graph, ping = self.okta.options, self.entra.options | {"propagation": "5"}, self.ping.options
+        okta, graph, ping = self.okta.options, self.entra.options | {"propagation": "15"}, self.ping.options
         wanted = {"okta": okta, "okta-agents": okta, "entra": graph, "entra-agents": graph, "pingone": ping}
         for mapping, options in wanted.items():
             words = [word for name, value in options.items() for word in ("--option", f"{name}={value}")]
