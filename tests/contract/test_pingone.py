@@ -145,6 +145,27 @@ def test_trouble_is_told_by_its_code_and_never_as_absence(
         ping().read("u1")
 
 
+def test_an_empty_list_may_come_without_one_and_nothing_else_may(ping: Open, fake: PingOneFake) -> None:
+    fake.faults.append(Fault("GET", "/users", 200, {"_links": {}, "count": 0, "size": 0}))
+    fake.faults.append(Fault("GET", "/users", 200, {"_links": {}, "count": 7}))
+
+    assert list(ping().accounts()) == []
+    with pytest.raises(Unreachable, match="did not answer with a list"):
+        list(ping().accounts())
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_sent(
+    fake: PingOneFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "not-a-key-at-all")
+    options = {name: value for name, value in fake.options.items() if name != "client_secret"}
+
+    with pytest.raises(Misconfigured, match="private_key: the private key cannot sign") as problem:
+        open_target("pingone", "ping", options | {"private_key": "env:KEY"})
+
+    assert "not-a-key-at-all" not in str(problem.value)
+
+
 def test_not_found_is_not_found_whatever_its_status(ping: Open, fake: PingOneFake) -> None:
     fake.faults.append(_fault(400, "NOT_FOUND"))
 
