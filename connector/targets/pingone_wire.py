@@ -118,7 +118,7 @@ def _classify(refusal: Refusal) -> Exception | None:
     if "UNIQUENESS_VIOLATION" in code:
         return AlreadyExists(refusal.detail, attribute=attribute)
     if code[0] == "NOT_FOUND":
-        return NotThere()
+        return NotThere(refusal.detail)
     if code[0] == "ACCESS_FAILED":
         return NotAllowed(refusal.detail)
     if code[0] == "REQUEST_LIMITED":

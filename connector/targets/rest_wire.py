@@ -257,7 +257,7 @@ def _by_status(refusal: Refusal, *, is_page: bool) -> Exception:
     if status in (401, 403):
         return NotAllowed(detail)
     if status == 404 and refusal.said is not None:
-        return NotThere()
+        return NotThere(detail)
     if status < 400 or status in (404, 408, 412, 423) or status >= 500 or is_page:
         return Unreachable(detail, retry_after=refusal.retry_after)
     attribute = refusal.said.attribute if refusal.said else None

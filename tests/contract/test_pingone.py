@@ -14,6 +14,7 @@ from connector.targets.base import (
     NotAllowed,
     Rejected,
     Target,
+    TargetError,
     Throttled,
     Unreachable,
 )
@@ -170,6 +171,13 @@ def test_not_found_is_not_found_whatever_its_status(ping: Open, fake: PingOneFak
     fake.faults.append(_fault(400, "NOT_FOUND"))
 
     assert ping().read("u1") is None
+
+
+def test_a_list_that_is_not_there_is_told_in_pingones_words(ping: Open, fake: PingOneFake) -> None:
+    fake.faults.append(Fault("GET", "/users", 404, {"id": "x", "code": "NOT_FOUND", "message": "no environment"}))
+
+    with pytest.raises(TargetError, match="404 NOT_FOUND.*no environment"):
+        ping().check()
 
 
 def test_a_wrong_secret_is_told_without_it(ping: Open, monkeypatch: pytest.MonkeyPatch) -> None:
