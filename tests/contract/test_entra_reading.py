@@ -1,11 +1,10 @@
 """Many users of Entra at once: lists, managers, changes, the quota."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from connector.targets.base import (
-    Account,
     ChangedPage,
     Changes,
     CookieExpired,
@@ -13,42 +12,15 @@ from connector.targets.base import (
     Unreachable,
 )
 from connector.targets.entra_recent import Recent
-from connector.targets.entra_users import EntraUsers
-from connector.targets.registry import open_target
 from tests.conftest import Clock
-from tests.servers.entra_fake import SECRET, EntraFake
-from tests.servers.fake import Fault, serving
-
-Open = Callable[..., EntraUsers]
-
-
-@pytest.fixture
-def fake() -> Iterator[EntraFake]:
-    made = EntraFake()
-    with serving(made):
-        yield made
+from tests.contract.conftest import OpenEntra, an_agent
+from tests.servers.entra_fake import EntraFake
+from tests.servers.fake import Fault
 
 
-@pytest.fixture
-def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
-    monkeypatch.setenv("GRAPH_SECRET", SECRET)
-
-    def make(**options: str) -> EntraUsers:
-        target = open_target("entra", "entra", fake.options | options, clock=clock)
-        assert isinstance(target, EntraUsers)
-        return target
-
-    return make
-
-
-def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
-    attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
-    return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
-
-
-def test_the_manager_is_a_relation(entra: Open, fake: EntraFake) -> None:
-    rosa, max_ = (fake.add("user", userPrincipalName=f"{name}@contoso.example")["id"] for name in ("rosa", "max"))
-    made = entra().create(_agent(manager=rosa))
+def test_the_manager_is_a_relation(entra: OpenEntra, graph: EntraFake) -> None:
+    rosa, max_ = (graph.add("user", userPrincipalName=f"{name}@contoso.example")["id"] for name in ("rosa", "max"))
+    made = entra().create(an_agent(manager=rosa))
 
     read = entra().read(made.id)
     changed = entra().update(made.id, Changes(set={"manager": max_}))
@@ -66,16 +38,16 @@ def test_the_manager_is_a_relation(entra: Open, fake: EntraFake) -> None:
     assert [one.attributes.get("manager") for one in entra().accounts()] == [None]
 
 
-def test_managers_of_many_are_asked_for_in_batches(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example")["id"]
+def test_managers_of_many_are_asked_for_in_batches(entra: OpenEntra, graph: EntraFake) -> None:
+    rosa = graph.add("user", userPrincipalName="rosa@contoso.example")["id"]
     for number in range(45):
         manager = {"manager": rosa} if number % 2 else {}
-        fake.add("user", userPrincipalName=f"bot-{number}@x", employeeType="agent", accountEnabled=True, **manager)
+        graph.add("user", userPrincipalName=f"bot-{number}@x", employeeType="agent", accountEnabled=True, **manager)
 
     listed = list(entra().accounts())
 
     assert [one.attributes.get("manager") for one in listed] == [rosa if number % 2 else None for number in range(45)]
-    assert len(fake.sent("POST", "batch")) == 3
+    assert len(graph.sent("POST", "batch")) == 3
 
 
 @pytest.mark.parametrize(
@@ -88,18 +60,18 @@ def test_managers_of_many_are_asked_for_in_batches(entra: Open, fake: EntraFake)
     ],
 )
 def test_a_batch_that_is_not_whole_is_no_answer(
-    entra: Open, fake: EntraFake, answer: dict[str, object] | None, kind: type[Exception]
+    entra: OpenEntra, graph: EntraFake, answer: dict[str, object] | None, kind: type[Exception]
 ) -> None:
-    entra().create(_agent())
-    fake.faults.append(Fault("POST", "batch", 200, {"responses": [answer] if answer else []}, times=99))
+    entra().create(an_agent())
+    graph.faults.append(Fault("POST", "batch", 200, {"responses": [answer] if answer else []}, times=99))
 
     with pytest.raises(kind):
         list(entra().accounts())
 
 
-def test_agents_are_accounts_and_all_others_are_people(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example", accountEnabled=True, mail="rosa@contoso.example")
-    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(4)]
+def test_agents_are_accounts_and_all_others_are_people(entra: OpenEntra, graph: EntraFake) -> None:
+    rosa = graph.add("user", userPrincipalName="rosa@contoso.example", accountEnabled=True, mail="rosa@contoso.example")
+    made = [entra().create(an_agent(f"bot-{number}@contoso.example")) for number in range(4)]
 
     assert [one.id for one in entra().accounts()] == [one.id for one in made]
     assert [one.id for one in entra().people()] == [rosa["id"]]
@@ -114,9 +86,9 @@ def _all(pages: Iterator[ChangedPage]) -> tuple[list[str], list[str], str, set[b
     return accounts, gone, held[-1].cookie, {page.whole for page in held}
 
 
-def test_changes_are_told_page_after_page_and_from_there_on(entra: Open, fake: EntraFake) -> None:
-    fake.add("user", userPrincipalName="rosa@contoso.example")
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
+def test_changes_are_told_page_after_page_and_from_there_on(entra: OpenEntra, graph: EntraFake) -> None:
+    graph.add("user", userPrincipalName="rosa@contoso.example")
+    ids = [entra().create(an_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
 
     first, gone, cookie, whole = _all(entra().changes(""))
     entra().update(ids[1], Changes(set={"jobTitle": "x"}))
@@ -129,8 +101,8 @@ def test_changes_are_told_page_after_page_and_from_there_on(entra: Open, fake: E
     assert nothing[:2] == ([], [])
 
 
-def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Open, fake: EntraFake) -> None:
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
+def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: OpenEntra, graph: EntraFake) -> None:
+    ids = [entra().create(an_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
     page = next(entra().changes(""))
 
     rest = _all(entra().changes(page.cookie))
@@ -144,9 +116,9 @@ def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Op
     assert [one.id for one in later.accounts] + last[0] == ids
 
 
-def test_a_new_manager_is_a_change_and_is_told(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example")["id"]
-    made = entra().create(_agent())
+def test_a_new_manager_is_a_change_and_is_told(entra: OpenEntra, graph: EntraFake) -> None:
+    rosa = graph.add("user", userPrincipalName="rosa@contoso.example")["id"]
+    made = entra().create(an_agent())
     cookie = _all(entra().changes(""))[2]
 
     entra().update(made.id, Changes(set={"manager": rosa}))
@@ -156,23 +128,23 @@ def test_a_new_manager_is_a_change_and_is_told(entra: Open, fake: EntraFake) -> 
 
 
 def test_a_change_of_what_is_gone_meanwhile_is_told_as_gone_and_of_what_is_new_as_it_is(
-    entra: Open, fake: EntraFake, clock: Clock
+    entra: OpenEntra, graph: EntraFake, clock: Clock
 ) -> None:
     cookie = _all(entra().changes(""))[2]
-    new, old = entra().create(_agent()), entra().create(_agent("old@contoso.example"))
+    new, old = entra().create(an_agent()), entra().create(an_agent("old@contoso.example"))
     gone = {"error": {"code": "Request_ResourceNotFound", "message": "Resource does not exist"}}
-    fake.faults += [Fault("GET", f"/users/{one.id}", 404, gone) for one in (new, old)]
-    Recent.of(f"{fake.base}/{fake.tenant}").forget(old.id)
+    graph.faults += [Fault("GET", f"/users/{one.id}", 404, gone) for one in (new, old)]
+    Recent.of(f"{graph.base}/{graph.tenant}").forget(old.id)
 
     told = _all(entra().changes(cookie))
 
     assert told[:2] == ([new.id], [old.id])
 
 
-def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fake: EntraFake) -> None:
-    entra().create(_agent())
+def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: OpenEntra, graph: EntraFake) -> None:
+    entra().create(an_agent())
     cookie = _all(entra().changes(""))[2]
-    fake.forgotten = 1_000
+    graph.forgotten = 1_000
 
     with pytest.raises(CookieExpired):
         list(entra().changes(cookie))
@@ -180,11 +152,11 @@ def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fak
         list(entra().changes("https://elsewhere.example/v1.0/users/delta"))
 
 
-def test_the_quota_of_others_is_left_to_them(entra: Open, fake: EntraFake, clock: Clock) -> None:
+def test_the_quota_of_others_is_left_to_them(entra: OpenEntra, graph: EntraFake, clock: Clock) -> None:
     target = entra(reserve="0.15")
-    fake.used = 0.8
+    graph.used = 0.8
     target.check()
-    fake.used = 0.9
+    graph.used = 0.9
     target.check()
 
     with pytest.raises(Throttled, match="left to others") as problem:
