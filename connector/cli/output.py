@@ -25,10 +25,13 @@ def operator() -> Caller:
     return Caller("operator", f"operator:{name}", name)
 
 
-def parts(*, checked: bool = True) -> Parts:
-    """The deployment that the settings name, with its database's schema checked."""
+def parts(*, checked: bool = True, serving: bool = False) -> Parts:
+    """The deployment that the settings name, with its database's schema checked.
+
+    A command tells a person by itself what it did: only what serves logs every step (or all do, at the level debug).
+    """
     settings = load()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level if serving or settings.log_level == "debug" else "error")
     ids.correlation_id.set(ids.new_correlation_id())
     assembled = assemble(settings)
     if checked:

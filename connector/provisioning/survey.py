@@ -208,18 +208,20 @@ class _Memberships:
     """Who is in which group, read a group at a time where the target can: one call for all of its members."""
 
     def __init__(self, at: Connected) -> None:
-        self._at = at
+        # Asked once: whether a target keeps a protocol is slow to find out, and this is asked for every account.
+        self._target = at.target if isinstance(at.target, GroupTarget) and at.keeps_groups else None
+        self._lists = at.target if isinstance(at.target, Members) else None
         self._members: dict[str, frozenset[str]] = {}
         self._groups: dict[str, str | None] = {}
 
     def of(self, account: Account, names: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that hold the account."""
-        target = self._at.target
-        if not self._at.keeps_groups or not isinstance(target, GroupTarget):
+        if self._target is None:
             return frozenset()
+        target, lists = self._target, self._lists
         ids = {id: name for name in names if (id := self._group(target, name)) is not None}
-        if isinstance(target, Members):
-            return frozenset(name for id, name in ids.items() if account.id in self._read(target, id))
+        if lists is not None:
+            return frozenset(name for id, name in ids.items() if account.id in self._read(lists, id))
         return frozenset(ids[id] for id in target.memberships(account.id, ids)) if ids else frozenset()
 
     def _group(self, target: GroupTarget, name: str) -> str | None:

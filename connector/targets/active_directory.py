@@ -11,7 +11,7 @@ from typing import ClassVar
 from connector.targets import active_directory_rules as rules
 from connector.targets import ldap_names as names
 from connector.targets.active_directory_changes import ActiveDirectoryChanges
-from connector.targets.base import Account, AlreadyExists, Capability, Changes, Rejected, Value
+from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Value
 from connector.targets.ldap_accounts import LdapAccounts
 from connector.targets.ldap_answers import Entry, Refused, equals, escaped, sid_bytes
 from connector.targets.ldap_ber import Control
@@ -150,11 +150,13 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
         while True:
             wanted = f"member;range={first}-{first + self._members_at_once - 1}"
             entry = self._wire.at(group.dn, (wanted,), controls=(_WITH_ANCHORS,))
-            part = next(iter(entry.attributes.items()), ("", [])) if entry else ("", [])
-            yield from (_named(value)[0] for value in part[1])
-            if not part[1] or part[0].endswith("*") or ";range=" not in part[0]:
+            if entry is None:
+                raise Missing(f"{group.dn} went away while its members were read")
+            name, values = next(iter(entry.attributes.items()), ("", []))
+            yield from (_named(value)[0] for value in values)
+            if not values or name.endswith("*") or ";range=" not in name:
                 break
-            first += len(part[1])
+            first += len(values)
         query = f"(&{self._person}(primaryGroupID={rules.relative_id(group.first('objectSid'))}))"
         seen: set[str] = set()
         for base in (self._people_base(), self._options.accounts_base):

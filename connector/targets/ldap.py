@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from connector.targets import ldap_names as names
-from connector.targets.base import Account, Capability, Missing, NotAllowed
+from connector.targets.base import Account, Capability, Missing, NotAllowed, Rejected
 from connector.targets.ldap_accounts import LdapAccounts
 from connector.targets.ldap_answers import Entry, Refused, equals, nothing_more
-from connector.targets.ldap_changes import LdapChanges
+from connector.targets.ldap_changes import SYNC_REQUEST, LdapChanges
 from connector.targets.ldap_groups import LdapGroups
 from connector.targets.ldap_options import LdapOptions
 from connector.targets.ldap_people import LdapPeople
@@ -42,7 +42,9 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
         return equals("objectClass", self._options.account_class)
 
     def _vendor(self) -> str:
-        root = self._wire.at("", ("objectClass", "vendorName"))
+        root = self._wire.at("", ("objectClass", "vendorName", "supportedControl"))
+        if self._options.changes == "sync" and (root is None or SYNC_REQUEST not in root.values("supportedControl")):
+            raise Rejected("changes=sync: the directory has no content synchronisation (RFC 4533), or does not say so")
         if root and "OpenLDAProotDSE" in root.values("objectClass"):
             return "OpenLDAP"
         return (root.first("vendorName") if root else "") or "LDAP directory"
@@ -125,7 +127,9 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
 
     def _person_pages(self) -> Iterator[list[Entry]]:
         wanted = (*self._options.people_attributes, self._anchor, LOCK)
-        return self._wire.pages(self._people_base(), self._person, wanted)
+        hidden = names.canonical(self._options.placeholder)
+        for page in self._wire.pages(self._people_base(), self._person, wanted):
+            yield [entry for entry in page if names.canonical(entry.dn) != hidden]
 
     def _anchor_of(self, manager: str, known: dict[str, str]) -> str:
         key = names.canonical(manager)

@@ -4,9 +4,11 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from ldap3.core.results import RESULT_CODES
 
 from connector.targets.base import AlreadyExists, Missing, NotAllowed, Rejected, TargetError, Unreachable
+from connector.targets.ldap_connection import Found, Result
 
 SECRETS = frozenset({"userpassword", "unicodepwd"})
 SIZE_LIMIT, NO_SUCH_OBJECT = 4, 32
@@ -47,12 +49,12 @@ class Refused(Rejected):
         self.told = told
 
 
-def error(result: Mapping[str, Any], doing: str, hidden: Iterable[str], explain: Explain) -> TargetError:
+def error(result: Result, doing: str, hidden: Iterable[str], explain: Explain) -> TargetError:
     """The error that a result is. `hidden` are the secrets that its message must not show."""
-    code, told = int(result["result"]), str(result.get("message") or "").replace("\0", "").strip()
+    code, told = result.code, result.told.replace("\0", "").strip()
     for secret in hidden:
         told = told.replace(secret, "********") if secret else told
-    said = f"{doing}: {result['description']} ({code})" + (f", {told[:300]}" if told else "")
+    said = f"{doing}: {RESULT_CODES.get(code, 'refused')} ({code})" + (f", {told[:300]}" if told else "")
     said = f"{meant}; {said}" if (meant := explain(code, told)) else said
     at_fault = _AT_FAULT.search(told)
     attribute = (at_fault[1] or at_fault[2]) if at_fault else None
@@ -72,8 +74,8 @@ def nothing_more(code: int, told: str) -> str:
     return ""
 
 
-def entry(found: Mapping[str, Any]) -> Entry:
-    return Entry(found["raw_dn"].decode(), texts(found["raw_attributes"]))
+def entry(found: Found) -> Entry:
+    return Entry(found.dn.decode(), texts(found.attributes))
 
 
 def texts(raw: Mapping[str, Sequence[bytes]]) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ def element(tag: int, *parts: bytes) -> bytes:
 
 
 def elements(data: bytes) -> list[tuple[int, bytes]]:
-    """The elements (tag, value) one after the other in data."""
+    """The elements (tag, value) one after the other in data. ValueError or IndexError where it breaks off."""
     found, at = [], 0
     while at < len(data):
         tag, length, start = data[at], data[at + 1], at + 2
@@ -37,7 +37,20 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
             length = int.from_bytes(data[at + 2 : start], "big")
         found.append((tag, data[start : start + length]))
         at = start + length
+    if at != len(data):
+        raise ValueError("the last element breaks off")
     return found
+
+
+def size_of(data: bytes) -> int:
+    """How long the element is that data begins with, its head included; 0 where that cannot be told yet."""
+    if len(data) < 2:
+        return 0
+    length, start = data[1], 2
+    if length > 0x7F:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start], "big")
+    return start + length if len(data) >= start else 0
 
 
 def inside(data: bytes) -> list[tuple[int, bytes]]:

@@ -6,22 +6,25 @@ the one that they began with: going on from there repeats them and loses nothing
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from connector.targets import ldap_ber as ber
 from connector.targets.base import Account, ChangedPage, CookieExpired, Unsupported
-from connector.targets.ldap_answers import Entry, entry
+from connector.targets.ldap_answers import SIZE_LIMIT, Entry, entry
+from connector.targets.ldap_connection import Found
 from connector.targets.ldap_entries import LdapEntries
 from connector.targets.ldap_options import LdapOptions
 
-_REQUEST, _STATE, _DONE = (f"1.3.6.1.4.1.4203.1.9.1.{number}" for number in (1, 2, 3))
+SYNC_REQUEST, _STATE, _DONE = (f"1.3.6.1.4.1.4203.1.9.1.{number}" for number in (1, 2, 3))
 _INFO = "1.3.6.1.4.1.4203.1.9.1.4"
 _REFRESH_ONLY = b"\x0a\x01\x01"
 _ID_SET = 0xA3
 _PRESENT, _DELETED = 0, 3
-_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED = 12, 53, 4096
+_UNKNOWN_CONTROL = 12
+# More than it gives at once, unwilling (as OpenLDAP is after it was restored from a backup), and e-syncRefreshRequired
+_EXPIRED = (SIZE_LIMIT, 53, 4096)
 _SYNC, _SINCE = "sync ", "since "
 
 
@@ -93,42 +96,40 @@ class LdapChanges(LdapEntries):
 
     def _look(self, cookie: bytes, filter: str) -> _Look:
         value = ber.element(ber.SEQUENCE, _REFRESH_ONLY + (ber.element(ber.OCTETS, cookie) if cookie else b""))
-        control, fine = (_REQUEST, True, value), (_UNKNOWN_CONTROL, _UNWILLING, _REFRESH_REQUIRED)
-        result, found = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
-        if result["result"] in (
-            _REFRESH_REQUIRED,
-            _UNWILLING,
-        ):  # OpenLDAP is unwilling after it was restored from a backup
-            raise CookieExpired(f"the directory asks for a full read: {result['message'] or result['description']}")
-        if result["result"] == _UNKNOWN_CONTROL:
+        control, fine = (SYNC_REQUEST, True, value), (_UNKNOWN_CONTROL, *_EXPIRED)
+        answer = self._wire.raw_search(self._options.accounts_base, filter, self._read, control, fine=fine)
+        if answer.result.code in _EXPIRED:
+            raise CookieExpired(f"the directory asks for a full read ({answer.result.code}) {answer.result.told}")
+        if answer.result.code == _UNKNOWN_CONTROL:
             raise Unsupported(f"{self._wire.url} has no content synchronisation (RFC 4533): see option changes")
         look = _Look()
-        for tag, part in ber.inside(_control(result, _DONE)):
+        for tag, part in ber.inside(_control(answer.result.controls, _DONE)):
             look.cookie = part if tag == ber.OCTETS else look.cookie
             look.by_deletes = part != b"\0" if tag == ber.BOOLEAN else look.by_deletes
-        for one in found:
-            _take(look, one)
+        for found in answer.entries:
+            _take_entry(look, found)
+        for name, value in answer.intermediate:
+            if name == _INFO:
+                _take_info(look, value)
         return look
 
 
-def _take(look: _Look, one: dict[str, Any]) -> None:
-    if one["type"] == "searchResEntry":
-        (_, state), (_, identity), *_ = ber.inside(_control(one, _STATE))
-        if state[0] == _DELETED:
-            look.gone.append(str(uuid.UUID(bytes=identity)))
-        elif state[0] != _PRESENT:
-            look.entries.append(entry(one))
-    elif one["type"] == "intermediateResponse" and one["responseName"] == _INFO:
-        tag, value = ber.elements(one["responseValue"])[0]
-        if tag == _ID_SET:
-            parts = dict(ber.elements(value))
-            if parts.get(ber.BOOLEAN, b"\0") != b"\0":  # else they are those that are still there
-                look.gone += [str(uuid.UUID(bytes=identity)) for _, identity in ber.elements(parts[ber.SET])]
+def _take_entry(look: _Look, found: Found) -> None:
+    (_, state), (_, identity), *_ = ber.inside(_control(found.controls, _STATE))
+    if state[0] == _DELETED:
+        look.gone.append(str(uuid.UUID(bytes=identity)))
+    elif state[0] != _PRESENT:
+        look.entries.append(entry(found))
 
 
-def _control(answer: dict[str, Any], oid: str) -> bytes:
-    control = (answer.get("controls") or {}).get(oid)
-    if control is None:
+def _take_info(look: _Look, value: bytes) -> None:
+    tag, listed = ber.elements(value)[0]
+    parts = dict(ber.elements(listed)) if tag == _ID_SET else {}
+    if parts.get(ber.BOOLEAN, b"\0") != b"\0":  # else they are those that are still there
+        look.gone += [str(uuid.UUID(bytes=identity)) for _, identity in ber.elements(parts[ber.SET])]
+
+
+def _control(controls: Mapping[str, bytes], oid: str) -> bytes:
+    if oid not in controls:
         raise Unsupported("the directory answers without the controls of RFC 4533: see option changes")
-    value: bytes = control["value"]
-    return value
+    return controls[oid]

@@ -16,17 +16,17 @@ from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSo
 
 from connector.targets import ldap_answers as answers
 from connector.targets import ldap_ber as ber
-from connector.targets.base import Missing, Rejected, Unreachable
+from connector.targets.base import Missing, Rejected, TargetError, Unreachable
 from connector.targets.ldap_answers import NO_SUCH_OBJECT, SIZE_LIMIT, Entry, Explain
 from connector.targets.ldap_ber import Control
+from connector.targets.ldap_connection import Answer, LdapConnection, Result, attributes_of
 from connector.targets.ldap_options import DirectoryOptions
-from connector.targets.ldap_raw import POST_READ, RawConnection
 
 ADD, DELETE, REPLACE = range(3)
 _PAGE = 500  # the size limit of an OpenLDAP that nobody has configured
-_PAGING = "1.2.840.113556.1.4.319"
+_PAGING, _POST_READ = "1.2.840.113556.1.4.319", "1.3.6.1.1.13.2"
 Step = tuple[str, int, list[str]]  # attribute, operation, values
-Answer = TypeVar("Answer")
+Outcome = TypeVar("Outcome")
 
 
 class _Tls(ldap3.Tls):
@@ -46,7 +46,7 @@ class _Tls(ldap3.Tls):
 
 
 class LdapWire:
-    """One directory, one connection: made at the first call, made anew once where the server has gone away."""
+    """One directory, and a connection for each call at a time: kept after it, made anew once where the server has gone away."""
 
     def __init__(self, options: DirectoryOptions, explain: Explain, always: Sequence[Control] = ()) -> None:
         """`explain` puts the directory's refusals in plain words; `always` are the controls of every search."""
@@ -54,17 +54,17 @@ class LdapWire:
         self._options = options
         self._explain = explain
         self._always = tuple(always)
-        self._lock = threading.RLock()
-        self._connection: RawConnection | None = None
+        self._lock = threading.Lock()
+        self._idle: list[LdapConnection] = []
 
     def __del__(self) -> None:
         self.close()
 
     def close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                _hang_up(connection)
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _hang_up(connection)
 
     def search(
         self,
@@ -94,8 +94,8 @@ class LdapWire:
             while True:
                 paging = (_PAGING, False, ber.page(_PAGE, cookie))
                 result, found = self._ask(connection, replace(asked, controls=(*always, paging)))
-                control = (result.get("controls") or {}).get(_PAGING)
-                cookie = control["value"]["cookie"] if control else b""
+                told = result.controls.get(_PAGING)
+                cookie = ber.inside(told)[1][1] if told else b""
                 yield found
                 if not cookie:
                     return
@@ -137,76 +137,81 @@ class LdapWire:
         self._write(ber.delete(dn), f"deleting {dn}")
 
     def raw_search(
-        self,
-        base: str,
-        filter: str,
-        attributes: Iterable[str],
-        control: Control,
-        *,
-        fine: Sequence[int],
-    ) -> tuple[Any, list[Any]]:
-        """The result, success or one of `fine`, and all that came before it, of what a control makes of a search."""
+        self, base: str, filter: str, attributes: Iterable[str], control: Control, *, fine: Sequence[int]
+    ) -> Answer:
+        """The whole answer, ending in success or one of `fine`, of what a control makes of a search."""
         asked = _Search(base, filter, tuple(attributes), (control,))
-        result, response = self._run(lambda connection: _send(connection, asked))
-        if result["result"] not in fine:
-            self._must_be_done(result, f"the search below {base}")
-        return result, response
+        answer = self._run(lambda connection: _send(connection, asked))
+        if answer.result.code not in fine:
+            self._must_be_done(answer.result, f"the search below {base}")
+        return answer
 
-    def _ask(self, connection: RawConnection, asked: "_Search") -> tuple[Any, list[Entry]]:
-        result, response = _send(connection, asked)
-        if result["result"] == NO_SUCH_OBJECT:
+    def _ask(self, connection: LdapConnection, asked: "_Search") -> tuple[Result, list[Entry]]:
+        answer = _send(connection, asked)
+        if answer.result.code == NO_SUCH_OBJECT:
             raise _NoBase(f"{asked.base} is not there, or may not be read: the search in it says nothing")
-        if result["result"] == SIZE_LIMIT:
+        if answer.result.code == SIZE_LIMIT:
             raise _CutShort(f"the search below {asked.base} has more results than the directory gives")
-        self._must_be_done(result, f"the search below {asked.base}")
-        if any(one["type"] == "searchResRef" for one in response):
+        self._must_be_done(answer.result, f"the search below {asked.base}")
+        if answer.references:
             raise Rejected(f"a part of {asked.base} is on another server; referrals are not followed")
-        return result, [answers.entry(one) for one in response if one["type"] == "searchResEntry"]
+        return answer.result, [answers.entry(one) for one in answer.entries]
 
-    def _written(self, result: Any, dn: str, read: Sequence[str]) -> Entry:
+    def _written(self, result: Result, dn: str, read: Sequence[str]) -> Entry:
         """The entry after a write: the directory's own word of it (RFC 4527), else read again."""
         if not read:
             return Entry(dn, {})
-        told = (result.get("controls") or {}).get(POST_READ)
-        if told:
-            return Entry(dn, answers.texts(told["value"]))
+        if told := result.controls.get(_POST_READ):
+            return Entry(dn, answers.texts(attributes_of(ber.inside(told)[1][1])))
         entry = self.at(dn, read)
         if entry is None:
             raise Missing(f"{dn} was written, but is not there any more")
         return entry
 
-    def _write(self, request: bytes, doing: str, hidden: Iterable[str] = (), read: Sequence[str] = ()) -> Any:
-        controls: list[Control] = [(POST_READ, False, ber.selection(read))] if read else []
+    def _write(self, request: bytes, doing: str, hidden: Iterable[str] = (), read: Sequence[str] = ()) -> Result:
+        controls: list[Control] = [(_POST_READ, False, ber.selection(read))] if read else []
 
-        def once(connection: RawConnection) -> Any:
-            result, _ = connection.exchange(request, controls)
+        def once(connection: LdapConnection) -> Result:
+            result = connection.exchange(request, controls).result
             self._must_be_done(result, doing, hidden)
             return result
 
         return self._run(once)
 
-    def _run(self, work: Callable[[RawConnection], Answer]) -> Answer:
-        """Do it, and once more over a new connection where the held one turns out to be dead. Every write may be repeated."""
+    def _run(self, work: Callable[[LdapConnection], Outcome]) -> Outcome:
+        """Do it, and once more over a new connection where a held one turns out to be dead. Every write may be repeated."""
         with self._lock:
-            held = self._connection is not None
+            held = self._idle.pop() if self._idle else None
+        if held is not None:
             try:
-                return work(self._connected())
+                return self._over(held, work)
             except (LDAPException, OSError) as problem:
                 self.close()
-                if not held or _is_timeout(problem):
+                if _is_timeout(problem):
                     raise self._lost(problem) from problem
-            try:
-                return work(self._connected())
-            except (LDAPException, OSError) as problem:
-                self.close()
-                raise self._lost(problem) from problem
+        try:
+            return self._over(self._sign_in(), work)
+        except (LDAPException, OSError) as problem:
+            raise self._lost(problem) from problem
 
-    def _connected(self) -> RawConnection:
-        if self._connection is None:
-            self._connection = self._sign_in()
-        return self._connection
+    def _over(self, connection: LdapConnection, work: Callable[[LdapConnection], Outcome]) -> Outcome:
+        """Over one connection that nobody else has meanwhile; it is kept unless it broke."""
+        broken = True
+        try:
+            outcome = work(connection)
+            broken = False
+        except TargetError:  # the directory said so
+            broken = False
+            raise
+        finally:
+            if broken:
+                _hang_up(connection)
+            else:
+                with self._lock:
+                    self._idle.append(connection)
+        return outcome
 
-    def _sign_in(self) -> RawConnection:
+    def _sign_in(self) -> LdapConnection:
         options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
         secure = parts.scheme == "ldaps"
         server = ldap3.Server(  # a new one each time: it remembers a refused connection for seconds
@@ -218,21 +223,18 @@ class LdapWire:
             connect_timeout=options.connect_timeout,
             allowed_referral_hosts=[],
         )
-        connection = RawConnection(
+        connection = LdapConnection(
             server,
             options.bind_dn,
             options.password.reveal(),
-            auto_referrals=False,
-            check_names=False,
-            auto_range=False,
-            return_empty_attributes=False,
-            receive_timeout=math.ceil(options.read_timeout),
+            read_timeout=math.ceil(options.read_timeout),
         )
         try:
             connection.open(read_server_info=False)
             if options.start_tls and not connection.start_tls(read_server_info=False):
                 raise LDAPSocketOpenError("the server does not start TLS")
-            _, result, _, _ = connection.bind(read_server_info=False)
+            _, told, _, _ = connection.bind(read_server_info=False)
+            result = Result(told["result"], str(told["message"]), {})
             self._must_be_done(result, f"signing in as {options.bind_dn} at {options.url}")
         except BaseException as problem:
             _hang_up(connection)
@@ -243,8 +245,8 @@ class LdapWire:
             raise
         return connection
 
-    def _must_be_done(self, result: Mapping[str, Any], doing: str, hidden: Iterable[str] = ()) -> None:
-        if result["result"] != 0:
+    def _must_be_done(self, result: Result, doing: str, hidden: Iterable[str] = ()) -> None:
+        if result.code != 0:
             raise answers.error(result, doing, (*hidden, self._options.password.reveal()), self._explain)
 
     def _lost(self, problem: Exception) -> Unreachable:
@@ -269,7 +271,7 @@ class _Search:
     only_base: bool = False
 
 
-def _send(connection: RawConnection, asked: _Search) -> tuple[Any, list[Any]]:
+def _send(connection: LdapConnection, asked: _Search) -> Answer:
     request = ber.search(asked.base, asked.filter, asked.attributes, only_base=asked.only_base)
     return connection.exchange(request, asked.controls)
 
@@ -282,7 +284,7 @@ def _is_timeout(problem: Exception) -> bool:
     return isinstance(problem, LDAPMaximumRetriesError) or "timed out" in str(problem)
 
 
-def _hang_up(connection: RawConnection) -> None:
+def _hang_up(connection: LdapConnection) -> None:
     """Close for good: ldap3 keeps the socket of a connection that was refused or has died."""
     socket = connection.socket
     try:

@@ -23,16 +23,11 @@ def test_an_agent_becomes_a_user_of_the_domain_with_its_owner_and_groups(connect
     suffix = connector.folder.name[-6:].strip("-_").lower()
     rosa = f"rosa-{suffix}"
     manager = samba.add_person(rosa)
-    given = {
-        "url": samba.url,
-        "ca_file": str(samba.ca_file),
-        "bind_dn": samba.bind_dn,
-        "password": "env:AD_PASSWORD",
-        "accounts_base": samba.agents,
-        "groups_base": samba.groups,
-        "people_base": samba.people,
-    }
-    options = [part for key, value in given.items() for part in ("--option", f"{key}={value}")]
+    options = [
+        part
+        for key, value in samba.target_options("env:AD_PASSWORD").items()
+        for part in ("--option", f"{key}={value}")
+    ]
     connector.run("target", "add", "domain", "--mapping", "active_directory", *options)
     mail = [{"value": f"{rosa}@example.com", "primary": True}]
     owner = connector.scim("POST", "/Users", {"schemas": [f"{CORE}:User"], "userName": rosa, "emails": mail})["id"]

@@ -61,13 +61,4 @@ def ldap_options(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
 @pytest.fixture
 def domain_options(samba: Samba, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("AD_PASSWORD", samba.bind_password)
-    return {
-        "url": samba.url,
-        "ca_file": str(samba.ca_file),
-        "bind_dn": samba.bind_dn,
-        "password": "env:AD_PASSWORD",
-        "accounts_base": samba.agents,
-        "groups_base": samba.groups,
-        "people_base": samba.people,
-        "read_timeout": "5",
-    }
+    return {**samba.target_options("env:AD_PASSWORD"), "read_timeout": "5"}

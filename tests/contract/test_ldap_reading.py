@@ -47,8 +47,8 @@ def target(ldap_options: dict[str, str], place: OpenLdapPlace) -> Iterator[LdapT
     yield from opened(ldap_options, place, "sync")
 
 
-def opened(options: dict[str, str], place: OpenLdapPlace, changes: str) -> Iterator[LdapTarget]:
-    own = {"accounts_base": place.agents, "people_base": place.people, "changes": changes}
+def opened(options: dict[str, str], place: OpenLdapPlace, changes: str, **other: str) -> Iterator[LdapTarget]:
+    own = {"accounts_base": place.agents, "people_base": place.people, "changes": changes, **other}
     made = SmallPages("directory", read_options(LdapOptions, {**options, **own}, target="directory"))
     yield made
     made.close()
@@ -89,6 +89,28 @@ def test_what_was_deleted_before_a_restart_is_not_passed_over(target: LdapTarget
 
     with pytest.raises(CookieExpired):
         list(target.changes(cookie))
+
+
+def test_more_changes_than_the_directory_gives_at_once_need_a_full_read(target: LdapTarget, slapd: Slapd) -> None:
+    cookie = last_cookie(target.changes(""))
+    made = {target.create(bot(f"bot-{uuid.uuid4().hex[:10]}")).id for _ in range(510)}
+
+    with pytest.raises(CookieExpired):
+        list(target.changes(cookie))
+
+    assert ids(target.changes("")) == made
+
+
+def test_the_check_says_whether_the_directory_can_tell_changes(target: LdapTarget) -> None:
+    assert target.check().startswith("OpenLDAP at ")
+
+
+def test_the_placeholder_of_empty_groups_is_nobody(ldap_options: dict[str, str], place: OpenLdapPlace) -> None:
+    nobody, rosa = place.add_person("nobody"), place.add_person("rosa-" + uuid.uuid4().hex[:8])
+    target = next(opened(ldap_options, place, "none", placeholder=nobody))
+
+    assert [person.name for person in target.people()] == [rosa]
+    assert target.find_person("mail", "nobody@example.com") == []
 
 
 class TestTimestamps:

@@ -85,6 +85,18 @@ class Samba:
     def groups(self) -> str:
         return f"OU=Groups,{self.agents}"
 
+    def target_options(self, password: str) -> dict[str, str]:
+        """What a target needs to know; `password` is a reference to bind_password."""
+        return {
+            "url": self.url,
+            "ca_file": str(self.ca_file),
+            "bind_dn": self.bind_dn,
+            "password": password,
+            "accounts_base": self.agents,
+            "groups_base": self.groups,
+            "people_base": self.people,
+        }
+
     def relative_id(self, dn: str) -> str:
         """The last part of the entry's security identifier."""
         with self.as_administrator() as connection:

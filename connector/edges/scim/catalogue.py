@@ -84,10 +84,14 @@ class Collection:
         page = [one.text(chosen) for one in found[start:end]]
         if query.cursor is None:
             return Answer(200, render.listing(len(found), query.start, page))
-        following = None
-        if query.count and end < len(found):
-            following = self._cursors.seal(After(end), count=query.count, client_id=caller.id, query=asked, now=now)
-        return Answer(200, render.listing(len(found), None, page, following))
+        begins = [max(0, start - query.count) if start and page else None, end if page and end < len(found) else None]
+        before, behind = (
+            None
+            if begin is None
+            else self._cursors.seal(After(begin), count=query.count, client_id=caller.id, query=asked, now=now)
+            for begin in begins
+        )
+        return Answer(200, render.listing(len(found), None, page, before, behind))
 
 
 class Assignable:

@@ -228,13 +228,17 @@ def cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
     return _keep(answer, chosen.only) if chosen.only else _drop(answer, chosen.without)
 
 
-def listing(total: int, start: int | None, resources: list[bytes], following: str | None = None) -> bytes:
-    """A ListResponse; `start` where paging is by index, `following` is the cursor of the next page (RFC 9865 section 2)."""
+def listing(
+    total: int, start: int | None, resources: list[bytes], before: str | None = None, behind: str | None = None
+) -> bytes:
+    """A ListResponse; `start` where paging is by index, else the cursors of the pages before and behind (RFC 9865 section 2)."""
     head: dict[str, Any] = {"schemas": _LIST, "totalResults": total, "itemsPerPage": len(resources)}
     if start is not None:
         head["startIndex"] = start
-    if following is not None:
-        head["nextCursor"] = following
+    if before is not None:
+        head["previousCursor"] = before
+    if behind is not None:
+        head["nextCursor"] = behind
     return b'%b,"Resources":[%b]}' % (orjson.dumps(head)[:-1], b",".join(resources))
 
 

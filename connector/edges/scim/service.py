@@ -31,7 +31,7 @@ class ScimService:
         renderer = Renderer(base_url)
         self._operations = Operations(renderer, kinds(renderer), Assignable(catalogue))
         self._bulk = Bulk(self._operations, renderer)
-        self._cursors = Cursors(domain.keys.derive("scim cursor"))
+        self._cursors = Cursors(domain.keys.derive("scim cursor 2"))
         self.collections = collections(catalogue, renderer.root, self._cursors, domain.database.clock)
 
     def create(self, caller: Caller, table: Table, body: Any, chosen: Selection) -> Answer:
@@ -113,10 +113,11 @@ class ScimService:
         listed = [texts[record.id] for record in found.records]
         if query.cursor is None:
             return Answer(200, render.listing(found.total, query.start, listed))
-        following = None
-        if found.end is not None and query.count:
-            following = self._cursors.seal(found.end, count=query.count, client_id=caller.id, query=bound, now=now)
-        return Answer(200, render.listing(found.total, None, listed, following))
+        before, behind = (
+            self._cursors.seal(one, count=query.count, client_id=caller.id, query=bound, now=now) if one else None
+            for one in (found.begin, found.end)
+        )
+        return Answer(200, render.listing(found.total, None, listed, before, behind))
 
 
 def readable(caller: Caller) -> list[Table]:

@@ -116,6 +116,8 @@ def test_pages_go_by_index_and_by_cursor(served, clock):
         found.append([one["value"] for one in page["Resources"]])
         cursor = page.get("nextCursor")
     assert (found, cursor) == ([["Editor", "owner"], ["reader"]], None)
+    back = edge.get("/Roles", cursor=page["previousCursor"], count=2, sortBy="value").get_json()
+    assert ([one["value"] for one in back["Resources"]], "previousCursor" in back) == (["Editor", "owner"], False)
     cursor = edge.get("/Roles", cursor="", count=1).get_json()["nextCursor"]
     problem(edge.get("/Roles", cursor=cursor, count=2), 400, "invalidCount")
     problem(edge.get("/Roles", cursor=cursor, count=1, sortBy="value"), 400, "invalidCursor")

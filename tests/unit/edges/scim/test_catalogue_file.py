@@ -6,6 +6,8 @@ import pytest
 
 from connector.core.errors import Misconfigured
 from connector.edges.scim.catalogue_file import Catalogue, read
+from connector.parts import assemble
+from connector.settings import Settings
 
 
 def wrong(path: Path, text: str) -> list[str]:
@@ -73,3 +75,11 @@ def test_a_file_that_is_not_there_or_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot read .*absent.toml: No such file"):
         read(tmp_path / "absent.toml")
     assert "end of document" in wrong(tmp_path / "c.toml", "roles = [")[0]
+
+
+def test_the_service_does_not_start_with_a_wrong_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("[[roles]]")
+    with pytest.raises(Misconfigured, match=r"roles\[0\].value: is required"):
+        assemble(Settings(data_dir=tmp_path / "var", catalogue_file=path))
+    assert not (tmp_path / "var").exists()
