@@ -17,7 +17,7 @@ from connector.targets.line import NotThere
 from connector.targets.rest_values import flat, holds, value_at
 from connector.targets.sign_in import Json
 
-_MOST: Final = "999"
+_MOST: Final = 999
 _GROUP_PARTS: Final = "id,displayName,groupTypes,onPremisesSyncEnabled,mailEnabled,securityEnabled"
 _USER_PARTS: Final = (
     "id",
@@ -57,6 +57,7 @@ class EntraDirectory:
         self._options = options
         self._wire = open_wire(options, clock)
         self._newborns = Newborns(f"{self._wire.url}/{options.tenant}", clock, options.propagation)
+        self._top = str(min(_MOST, options.page_size))
         self._select = ",".join(dict.fromkeys((*_USER_PARTS, *options.read_also)))
 
     def find_person(self, attribute: str, value: str) -> list[str]:
@@ -64,17 +65,17 @@ class EntraDirectory:
 
     def people(self) -> Iterator[Account]:
         attribute, _, value = self._options.accounts_where.partition("=")
-        for user in listed(self._wire, "users", select=self._select, top=_MOST):
+        for user in listed(self._wire, "users", select=self._select, top=self._top):
             if not attribute or not holds(value_at(user, attribute), value):
                 yield user_account(user)
 
     def groups(self) -> Iterator[Group]:
-        for group in listed(self._wire, "groups", select="id,displayName", top=_MOST):
+        for group in listed(self._wire, "groups", select="id,displayName", top=self._top):
             yield _group(group)
 
     def members(self, group_id: str) -> Iterator[str]:
         try:
-            for member in listed(self._wire, "groups", group_id, "members", select="id", top=_MOST):
+            for member in listed(self._wire, "groups", group_id, "members", select="id", top=self._top):
                 yield str(member["id"])
         except NotThere:
             self._newborns.guard(group_id)
@@ -109,7 +110,8 @@ class EntraDirectory:
     def memberships(self, account_id: str, group_ids: Iterable[str]) -> frozenset[str]:
         try:
             held = {
-                str(one["id"]) for one in listed(self._wire, self.kind, account_id, "memberOf", select="id", top=_MOST)
+                str(one["id"])
+                for one in listed(self._wire, self.kind, account_id, "memberOf", select="id", top=self._top)
             }
         except NotThere:
             self._newborns.guard(account_id)
@@ -140,12 +142,13 @@ class EntraDirectory:
         """Missing where the object is not there, Propagating where it is not shown yet."""
         self._newborns.there(lambda: self._wire.get(*path, params={"$select": "id"}), path[-1])
 
-    def _users_where(self, attribute: str, value: str, expand: str = "") -> Iterator[Json]:
+    def _users_where(self, attribute: str, value: str) -> Iterator[Json]:
         """The users whose property equals value, each checked here again."""
         if not value or not re.fullmatch(r"\w+(\.\w+)?", attribute):
             return
-        query = {"filter": equals(attribute, value), "select": self._select} | ({"expand": expand} if expand else {})
-        for user in listed(self._wire, "users", advanced=attribute not in _PLAIN_FILTERS, **query):
+        advanced = attribute not in _PLAIN_FILTERS
+        query = {"filter": equals(attribute, value), "select": self._select}
+        for user in listed(self._wire, "users", advanced=advanced, **query):
             if holds(value_at(user, attribute), value):
                 yield user
 

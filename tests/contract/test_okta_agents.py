@@ -21,7 +21,8 @@ from connector.targets.registry import open_target
 from tests.contract.target_contract import Shape, TargetContract
 from tests.servers.fake import Fault, serving
 from tests.servers.okta_agents_fake import ORG, OktaAgentsFake
-from tests.servers.okta_fake import TOKEN
+from tests.servers.okta_fake import CLIENT, TOKEN
+from tests.servers.pki import Pki
 
 KEY = {"kid": "k1", "kty": "RSA", "alg": "RS256", "use": "sig", "e": "AQAB", "n": "0vx7"}
 NEW = {**KEY, "kid": "k2", "n": "9zz9"}
@@ -41,8 +42,7 @@ def okta(fake: OktaAgentsFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("OKTA_TOKEN", TOKEN)
 
     def make(**options: str) -> OktaAgents:
-        given = {"url": fake.url, "token": "env:OKTA_TOKEN", "keys": "true", **options}
-        target = open_target("okta", "okta", given, object="agent")
+        target = open_target("okta", "okta", fake.options | {"keys": "true"} | options, object="agent")
         assert isinstance(target, OktaAgents)
         target._wire.pause = lambda seconds: None
         return target
@@ -175,6 +175,23 @@ def test_an_active_agent_is_deactivated_before_it_is_deleted(okta: Open, fake: O
 
     assert made.active
     assert fake.agents == {}
+
+
+def test_a_service_app_signs_in_by_its_key_with_the_scopes_that_the_objects_need(
+    fake: OktaAgentsFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", pki.server_key_file.read_text())
+    options = {"url": fake.url, "client_id": CLIENT, "private_key": "env:KEY", "key_id": "k1"}
+
+    open_target("okta", "okta", options, object="agent").check()
+    of_agents = fake.scope
+    open_target("okta", "okta", options, object="user").check()
+    of_users = fake.scope
+    open_target("okta", "okta", options | {"scope": "okta.users.read"}).check()
+
+    assert "okta.aiAgents.manage" in of_agents.split()
+    assert of_users.split() == ["okta.users.manage", "okta.groups.manage", "okta.schemas.read"]
+    assert fake.scope == "okta.users.read"
 
 
 def test_an_attribute_that_agents_do_not_have_is_named(okta: Open) -> None:

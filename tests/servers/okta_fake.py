@@ -8,12 +8,13 @@ import json
 import re
 import time
 from typing import Any
+from urllib.parse import parse_qs
 
 from flask import Response, jsonify, request
 
 from tests.servers.fake import Answer, Fake
 
-TOKEN = "okta-api-token"
+TOKEN, ACCESS_TOKEN, CLIENT = "okta-api-token", "okta-access-token", "0oaService1"
 SCHEMA = (
     "login",
     "email",
@@ -23,6 +24,7 @@ SCHEMA = (
     "title",
     "userType",
     "agentId",
+    "managerId",
     "manager",
     "department",
 )
@@ -41,23 +43,28 @@ class OktaFake(Fake):
         self.indexing = True
         self.limit, self.remaining = 1_000_000, 1_000_000
         self.numbers = itertools.count(1)
+        self.scope = ""  # of the last token that was asked for
+        self._token_route()
         self._user_routes()
         self._life_routes()
         self._group_routes()
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of a target that speaks to it; the token is in the environment as OKTA_TOKEN."""
+        return {"url": self.url, "token": "env:OKTA_TOKEN"}
 
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self.numbers):017d}"
 
     def refuse(self) -> Answer | None:
-        if request.headers.get("Authorization") != f"SSWS {TOKEN}" and not self._has_token():
+        known = (f"SSWS {TOKEN}", f"Bearer {ACCESS_TOKEN}")
+        if request.headers.get("Authorization") not in known and not request.path.startswith("/oauth2/"):
             return self.error(401, "E0000011", "Invalid token provided")
         if self.remaining <= 0:
             return self.error(429, "E0000047", "API call exceeded rate limit due to too many requests.")
         self.remaining -= 1
         return None
-
-    def _has_token(self) -> bool:
-        return request.path.startswith("/oauth2/")
 
     def decorate(self, response: Response) -> None:
         response.headers["X-Okta-Request-Id"] = f"req{len(self.calls)}"
@@ -125,6 +132,15 @@ class OktaFake(Fake):
         if self.indexing:
             self.index = {id: json.loads(json.dumps(one)) for id, one in self.users.items()}
         return user
+
+    def _token_route(self) -> None:
+        @self.route("POST", "/oauth2/v1/token")
+        def token() -> Answer:
+            form = {name: values[0] for name, values in parse_qs(request.get_data(as_text=True)).items()}
+            if form.get("client_id") != CLIENT or form.get("client_assertion", "").count(".") != 2:
+                return {"error": "invalid_client", "error_description": "The client_assertion is invalid."}, 401
+            self.scope = form["scope"]
+            return {"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS_TOKEN, "scope": self.scope}, 200
 
     def _user_routes(self) -> None:
         @self.route("GET", "/api/v1/users")

@@ -11,6 +11,7 @@ from connector.core.secret import Secret
 from connector.targets.base import (
     AlreadyExists,
     NotAllowed,
+    Propagating,
     Rejected,
     TargetError,
     Throttled,
@@ -36,6 +37,8 @@ def _classify(refusal: Refusal) -> Exception | None:
     assert refusal.said is not None
     if refusal.said.code == "DUP":
         return AlreadyExists(refusal.detail, attribute=refusal.said.attribute)
+    if refusal.said.code == "SLOW":
+        return Propagating(refusal.detail, retry_after=20.0)
     return Unreachable(refusal.detail) if refusal.said.code == "NO_REALM" else None
 
 
@@ -169,6 +172,16 @@ def test_after_429_nothing_is_sent_until_the_time_is_over(
     assert problem.value.retry_after == seconds
     assert sent == 1
     assert wire.get("things", "1").body == {"id": "1"}
+
+
+def test_one_object_that_is_not_shown_yet_does_not_stop_all_others(acme: Open) -> None:
+    slow = answer(400, {"code": "SLOW"})
+    _, wire = acme({"GET /things/1": slow, "GET /things/2": answer(200, {"id": "2"})})
+
+    with pytest.raises(Propagating):
+        wire.get("things", "1")
+
+    assert wire.get("things", "2").body == {"id": "2"}
 
 
 def test_the_reset_is_told_by_the_targets_own_clock(acme: Open, clock: Clock) -> None:
