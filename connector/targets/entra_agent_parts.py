@@ -6,9 +6,9 @@ In: a blueprint's name or an agent's id. Out: the blueprint's appId, user ids of
 from collections.abc import Iterable
 from typing import Final
 
-from connector.targets.base import AlreadyExists, Propagating, Rejected
+from connector.targets.base import AlreadyExists, Rejected
 from connector.targets.entra_recent import Newborns
-from connector.targets.entra_wire import LOOK_AGAIN, equals, listed, reference
+from connector.targets.entra_wire import equals, listed, reference
 from connector.targets.line import NotThere
 from connector.targets.rest_wire import RestWire
 from connector.targets.sign_in import Json
@@ -63,7 +63,7 @@ class Blueprint:
         except AlreadyExists:
             return  # made by an earlier attempt, or by an administrator
         except NotThere:
-            raise Propagating(f"Entra does not show the blueprint {app_id} yet", retry_after=LOOK_AGAIN) from None
+            raise self._newborns.not_yet(f"Entra does not show the blueprint {app_id} yet") from None
 
 
 def people_of(wire: RestWire, agent_id: str, role: str) -> list[str]:
@@ -103,6 +103,7 @@ def agent_user(wire: RestWire, agent_id: str) -> Json | None:
 
 
 def make_agent_user(wire: RestWire, agent_id: str, *, name: str, display_name: str, active: bool) -> None:
+    """NotThere where Entra does not know the agent (yet)."""
     body = {
         "accountEnabled": active,
         "displayName": display_name,
@@ -110,10 +111,7 @@ def make_agent_user(wire: RestWire, agent_id: str, *, name: str, display_name: s
         "userPrincipalName": name,
         "identityParentId": agent_id,
     }
-    try:
-        wire.write("POST", "users", _AGENT_USER, body=body)
-    except NotThere:
-        raise Propagating(f"Entra does not show the agent {agent_id} everywhere yet", retry_after=LOOK_AGAIN) from None
+    wire.write("POST", "users", _AGENT_USER, body=body)
 
 
 def _user(wire: RestWire, id: str) -> str:

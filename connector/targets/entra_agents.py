@@ -6,6 +6,7 @@ agents have one name), `sponsors` and `owners` (user ids), and `userPrincipalNam
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from connector.core.clock import Clock
@@ -198,7 +199,10 @@ class EntraAgents(EntraDirectory):
         user = agent_user(self._wire, account.id)
         if user is None and name:
             shown = str(account.attributes.get("displayName", name))
-            make_agent_user(self._wire, account.id, name=name, display_name=shown, active=account.active)
+            make = partial(
+                make_agent_user, self._wire, account.id, name=name, display_name=shown, active=account.active
+            )
+            self._newborns.there(make, account.id)
         elif user is not None and not name:
             self._discard(str(user["id"]), "users")
         elif user is not None and not holds(user.get("userPrincipalName"), name):

@@ -142,12 +142,13 @@ class EntraDirectory:
         """Missing where the object is not there, Propagating where it is not shown yet."""
         self._newborns.there(lambda: self._wire.get(*path, params={"$select": "id"}), path[-1])
 
-    def _users_where(self, attribute: str, value: str, expand: str = "") -> Iterator[Json]:
+    def _users_where(self, attribute: str, value: str) -> Iterator[Json]:
         """The users whose property equals value, each checked here again."""
         if not value or not re.fullmatch(r"\w+(\.\w+)?", attribute):
             return
-        query = {"filter": equals(attribute, value), "select": self._select} | ({"expand": expand} if expand else {})
-        for user in listed(self._wire, "users", advanced=attribute not in _PLAIN_FILTERS, **query):
+        advanced = attribute not in _PLAIN_FILTERS
+        query = {"filter": equals(attribute, value), "select": self._select}
+        for user in listed(self._wire, "users", advanced=advanced, **query):
             if holds(value_at(user, attribute), value):
                 yield user
 

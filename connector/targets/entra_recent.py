@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 
 from connector.core.clock import Clock
 from connector.targets.base import Missing, Propagating
-from connector.targets.entra_wire import LOOK_AGAIN
+from connector.targets.entra_wire import look_again
 from connector.targets.line import NotThere
 
 T = TypeVar("T")
@@ -68,13 +68,13 @@ class Newborns:
     def __init__(self, tenant: str, clock: Clock, seconds: float) -> None:
         self._recent = Recent.of(tenant)
         self._clock = clock
-        self._time = timedelta(seconds=seconds)
+        self._seconds = seconds
 
     def add(self, anchor: str, key: str = "") -> None:
-        self._recent.add(anchor, key, until=self._clock() + self._time)
+        self._recent.add(anchor, key, until=self._clock() + timedelta(seconds=self._seconds))
 
     def doubt(self, key: str) -> None:
-        self._recent.doubt(key, until=self._clock() + self._time)
+        self._recent.doubt(key, until=self._clock() + timedelta(seconds=self._seconds))
 
     def forget(self, anchor: str) -> None:
         self._recent.forget(anchor)
@@ -82,20 +82,22 @@ class Newborns:
     def anchor_of(self, key: str) -> str:
         return self._recent.anchor_of(key, self._clock())
 
+    def not_yet(self, words: str) -> Propagating:
+        return Propagating(words, retry_after=look_again(self._seconds))
+
     def guard_doubt(self, key: str) -> None:
         """Propagating while an earlier creation under that value may still come to light."""
         if self._recent.is_doubted(key, self._clock()):
-            raise Propagating(
+            raise self.not_yet(
                 f"an earlier attempt to create {key!r} was not answered and may have gone through: looking again before "
-                "another one is made",
-                retry_after=LOOK_AGAIN,
+                "another one is made"
             )
 
     def guard(self, *anchors: str) -> None:
         """Propagating where one of them was created a moment ago."""
         for anchor in anchors:
             if self._recent.holds(anchor, self._clock()):
-                raise Propagating(f"Entra does not show {anchor} everywhere yet", retry_after=LOOK_AGAIN)
+                raise self.not_yet(f"Entra does not show {anchor} everywhere yet")
 
     def there(self, call: Callable[[], T], *anchors: str) -> T:
         """The call's result; its "not there" is Propagating where one of the anchors is new, else Missing."""

@@ -8,28 +8,26 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
+from connector.core.clock import Clock
 from connector.targets.base import (
     Account,
     AlreadyExists,
     Capability,
     ChangedPage,
     Changes,
-    CookieExpired,
-    Propagating,
     Rejected,
     TargetError,
-    Unreachable,
 )
+from connector.targets.entra_changes import EntraChanges
 from connector.targets.entra_groups import EntraDirectory, user_account
-from connector.targets.entra_wire import LOOK_AGAIN, listed, reference
+from connector.targets.entra_managers import MANAGER, with_managers
+from connector.targets.entra_wire import EntraOptions, equals, listed, reference
 from connector.targets.line import NotThere
-from connector.targets.rest_values import folded, holds, nested, value_at
+from connector.targets.rest_values import folded, holds, nested
 from connector.targets.sign_in import Json
 
 _NAME: Final = "userPrincipalName"
-_MANAGER: Final = "manager($select=id)"
 _IN_ANY_CASE: Final = (_NAME, "mailNickname", "mail")
 
 
@@ -47,19 +45,26 @@ class EntraUsers(EntraDirectory):
         }
     )
 
+    def __init__(self, name: str, options: EntraOptions, clock: Clock) -> None:
+        super().__init__(name, options, clock)
+        attribute, _, value = options.accounts_where.partition("=")
+        query = {"select": self._select, "top": self._top}
+        self._ours = query | ({"filter": equals(attribute, value)} if attribute else {})
+        params = {f"${name}": option for name, option in self._ours.items()} | {"$count": "true"}
+        self._changes = EntraChanges(self._wire, self._select, params, self._is_ours, self.read)
+
     def check(self) -> str:
         some = next(listed(self._wire, "users", select="id", top="1"), None)
         return f"Entra ID at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")
 
     def accounts(self) -> Iterator[Account]:
-        attribute, _, value = self._options.accounts_where.partition("=")
-        if attribute:
-            return map(user_account, self._users_where(attribute, value, _MANAGER))
-        return map(user_account, listed(self._wire, "users", select=self._select, expand=_MANAGER, top=self._top))
+        users = listed(self._wire, "users", advanced=True, **self._ours)
+        ours = (user for user in users if self._is_ours(user_account(user)))
+        return map(user_account, with_managers(self._wire, ours))
 
     def read(self, account_id: str) -> Account | None:
         try:
-            params = {"$select": self._select, "$expand": _MANAGER}
+            params = {"$select": self._select, "$expand": MANAGER}
             user = self._wire.get("users", account_id, params=params).object
         except NotThere:
             self._newborns.guard(account_id)
@@ -68,7 +73,7 @@ class EntraUsers(EntraDirectory):
 
     def find(self, attribute: str, value: str) -> list[Account]:
         """What was created here a moment ago is found by its name even while Graph's index does not show it."""
-        found = [user_account(user) for user in self._users_where(attribute, value, _MANAGER)]
+        found = [user_account(user) for user in with_managers(self._wire, self._users_where(attribute, value))]
         newborn = self._newborns.anchor_of(value.casefold()) if attribute == _NAME and not found else ""
         account = self.read(newborn) if newborn else None
         return [account] if account is not None and holds(account.attributes.get(_NAME), value) else found
@@ -114,31 +119,16 @@ class EntraUsers(EntraDirectory):
         self._discard(account_id, "users")
 
     def changes(self, cookie: str) -> Iterator[ChangedPage]:
-        """Pages of Graph's delta query; the cookie is the address of what follows."""
-        first = f"{self._wire.url}/users/delta?{urlencode({'$select': self._select})}"
-        if cookie and not cookie.startswith(f"{self._wire.url}/"):
-            raise CookieExpired("the cookie is of another address of Graph")
-        url, whole = cookie or first, not cookie
-        while url:
-            body = self._wire.patiently(lambda at=url: self._wire.follow(at)).object  # type: ignore[misc]
-            page, following = self._changed(body, whole)
-            yield page
-            url = following
+        """A full read first, of our accounts only, then Graph's delta query from where it stood before that read."""
+        return self._changes.pages(cookie)
 
-    def _changed(self, body: Json, whole: bool) -> tuple[ChangedPage, str]:
-        following, end = str(body.get("@odata.nextLink", "")), str(body.get("@odata.deltaLink", ""))
-        value = body.get("value")
-        if not isinstance(value, list) or not (following or end):
-            raise Unreachable("Microsoft Graph did not answer with a page of changes")
-        attribute, _, wanted = self._options.accounts_where.partition("=")
-        gone = tuple(str(one["id"]) for one in value if "@removed" in one)
-        there = [one for one in value if "@removed" not in one]
-        ours = [one for one in there if not attribute or holds(value_at(one, attribute), wanted)]
-        return ChangedPage(tuple(map(user_account, ours)), gone, following or end, whole=whole), following
+    def _is_ours(self, account: Account) -> bool:
+        attribute, _, value = self._options.accounts_where.partition("=")
+        return not attribute or holds(account.attributes.get(attribute), value)
 
     def _as_sent(self, account_id: str, changes: Changes) -> Account:
         user = self._newborns.there(
-            lambda: self._wire.get("users", account_id, params={"$select": self._select, "$expand": _MANAGER}).object,
+            lambda: self._wire.get("users", account_id, params={"$select": self._select, "$expand": MANAGER}).object,
             account_id,
         )
         found = user_account(user)
@@ -163,7 +153,7 @@ class EntraUsers(EntraDirectory):
         """With who holds the name; a holder that Graph does not show yet is one to look for again."""
         holders = self.find(_NAME, name) if name else []
         if not holders and taken.attribute == _NAME:
-            return Propagating(f"{taken.detail}; Entra does not show who has it yet", retry_after=LOOK_AGAIN)
+            return self._newborns.not_yet(f"{taken.detail}; Entra does not show who has it yet")
         return AlreadyExists(taken.detail, id=holders[0].id if holders else "", attribute=taken.attribute)
 
 

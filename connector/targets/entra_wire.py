@@ -6,6 +6,7 @@ In: a tenant and an app registration. Out: JSON, or errors of ours. What Graph d
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from connector.targets.sign_in import Json, SignIn
 ADVANCED: Final = {"ConsistencyLevel": "eventual"}
 _ABSENT: Final = ("Request_ResourceNotFound", "ResourceNotFound", "NotFound")
 _THROTTLE_WINDOW: Final = 10.0
-LOOK_AGAIN: Final = 20.0
+_LOOKS: Final = 15  # at what is not shown yet, while Entra may take to show it
 
 _IN_PLAIN_WORDS: Final = {
     "AgentIdentity_LimitExceeded": "the blueprint holds as many agents as Entra allows (250 from one app; deleted ones count until they "
@@ -88,7 +89,14 @@ class EntraOptions(RestOptions):
 
 def open_wire(options: EntraOptions, clock: Clock) -> RestWire:
     http, sign_in = options.http(clock), options.sign_in()
-    return RestWire(options.url, http, sign_in, VENDOR, clock=clock, reserve=options.reserve)
+    vendor = Vendor(
+        "Microsoft Graph",
+        _said,
+        partial(_classify, options.propagation),
+        request_id="request-id",
+        head_room=_head_room,
+    )
+    return RestWire(options.url, http, sign_in, vendor, clock=clock, reserve=options.reserve)
 
 
 def listed(wire: RestWire, *path: str, advanced: bool = False, **query: str) -> Iterator[Json]:
@@ -131,26 +139,31 @@ def _said(body: Json) -> Said | None:
     return Said("/".join(dict.fromkeys(codes)), str(fault.get("message") or "it gave no reason"), target)
 
 
-def _classify(refusal: Refusal) -> Exception | None:
+def look_again(propagation: float) -> float:
+    """Seconds until another look at what is not shown yet."""
+    return propagation / _LOOKS
+
+
+def _classify(propagation: float, refusal: Refusal) -> Exception | None:
     assert refusal.said is not None
     code, words = refusal.said.code, refusal.said.words
     for mark, plain in _IN_PLAIN_WORDS.items():
         if mark in code or mark in words:
             return Rejected(f"{plain} ({refusal.detail})", attribute="sponsors" if "sponsor" in mark else None)
     if refusal.status == 400:
-        return _classify_400(refusal, code, words)
+        return _classify_400(propagation, refusal, code, words)
     if refusal.status == 404 and not any(part in _ABSENT for part in code.split("/")):
         return Unreachable(refusal.detail)
     return CookieExpired(refusal.detail) if refusal.status == 410 else None
 
 
-def _classify_400(refusal: Refusal, code: str, words: str) -> Exception | None:
+def _classify_400(propagation: float, refusal: Refusal, code: str, words: str) -> Exception | None:
     assert refusal.said is not None
     taken = "ObjectConflict" in code or "same value for property" in words or "object references already exist" in words
     if taken:
         return AlreadyExists(refusal.detail, attribute=refusal.said.attribute)
     if words.startswith("Object with id") and "not found" in words:
-        return Propagating(refusal.detail, retry_after=LOOK_AGAIN)
+        return Propagating(refusal.detail, retry_after=look_again(propagation))
     return None
 
 
@@ -161,6 +174,3 @@ def _head_room(headers: Mapping[str, str], reserve: float, _now: datetime) -> fl
     except ValueError:
         return None
     return _THROTTLE_WINDOW if used >= 1 - reserve else None
-
-
-VENDOR: Final = Vendor("Microsoft Graph", _said, _classify, request_id="request-id", head_room=_head_room)

@@ -11,15 +11,22 @@ from urllib.parse import urlsplit
 
 from connector.core.clock import Clock
 from connector.core.http import Answer, HttpClient, HttpFailure
-from connector.targets.base import Throttled, Unreachable
+from connector.targets.base import Missing, Throttled, Unreachable
 from connector.targets.sign_in import SignIn, Tokens
 
 _MAX_WORDS: Final = 300
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-class NotThere(Exception):
-    """404 from the target itself: the object that the call names is not there."""
+class NotThere(Missing):
+    """404 from the target itself: the object that the call names is not there.
+
+    Who calls says which one, or that it need not be there. Where nobody expected it (a list that every server has), the target's own
+    words are passed on.
+    """
+
+    def __init__(self, detail: str = "the target says that there is no such thing") -> None:
+        super().__init__(detail)
 
 
 class Line:

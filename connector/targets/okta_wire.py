@@ -15,7 +15,7 @@ from connector.core.secret import Secret
 from connector.targets.base import Account, AlreadyExists, Group, Missing, Rejected, Unreachable, Value
 from connector.targets.line import NotThere
 from connector.targets.options import option
-from connector.targets.rest_options import WireOptions
+from connector.targets.rest_options import WireOptions, key_problems
 from connector.targets.rest_values import holds
 from connector.targets.rest_wire import Refusal, Reply, RestWire, Said, Vendor
 from connector.targets.sign_in import Json, SignIn
@@ -58,7 +58,7 @@ class OktaOptions(WireOptions):
     wait: float = option("seconds to wait for an operation on an agent before looking again later", default=10.0)
 
     def problems(self) -> list[str]:
-        found = super().problems() + self.address_problems("url", "governance_url")
+        found = super().problems() + key_problems(self.private_key) + self.address_problems("url", "governance_url")
         by_key = bool(self.client_id and self.private_key)
         if by_key == (self.token is not None) or (self.token and (self.client_id or self.private_key)):
             found.append("token: give either token, or client_id and private_key")

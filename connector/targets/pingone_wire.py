@@ -92,6 +92,8 @@ def account_of(user: Json) -> Account:
 def _cut(reply: Reply) -> tuple[list[Json], str]:
     embedded, links = reply.object.get("_embedded"), reply.object.get("_links")
     lists = [part for part in embedded.values() if isinstance(part, list)] if isinstance(embedded, dict) else []
+    if not lists and reply.object.get("size") == 0:
+        return [], ""
     if len(lists) != 1:
         raise Unreachable("PingOne did not answer with a list")
     following = links.get("next") if isinstance(links, dict) else None
@@ -116,7 +118,7 @@ def _classify(refusal: Refusal) -> Exception | None:
     if "UNIQUENESS_VIOLATION" in code:
         return AlreadyExists(refusal.detail, attribute=attribute)
     if code[0] == "NOT_FOUND":
-        return NotThere()
+        return NotThere(refusal.detail)
     if code[0] == "ACCESS_FAILED":
         return NotAllowed(refusal.detail)
     if code[0] == "REQUEST_LIMITED":

@@ -5,12 +5,23 @@ In: RestOptions, which the options of a target extend. Out: an HttpClient, and t
 
 from dataclasses import dataclass
 
+from connector.core import jose
 from connector.core.clock import Clock
-from connector.core.errors import Misconfigured
+from connector.core.errors import Invalid, Misconfigured
 from connector.core.http import HttpClient
 from connector.core.secret import Secret
 from connector.targets.line import address_problem
 from connector.targets.options import ca_problem, option
+
+
+def key_problems(key: Secret | None) -> list[str]:
+    """What keeps the option private_key from signing; nothing where it is not given."""
+    try:
+        if key is not None:
+            jose.sign_with(key.reveal(), {}, header={})
+    except Invalid as problem:
+        return [f"private_key: {problem.detail}"]
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +69,9 @@ class RestOptions(WireOptions):
         is_secret=True,
     )
     key_id: str = option("key id (kid) under which the server knows that key", default="")
+
+    def problems(self) -> list[str]:
+        return super().problems() + key_problems(self.private_key)
 
     def client_problems(self) -> list[str]:
         """What is missing for client credentials: client_id, and exactly one of client_secret and private_key."""

@@ -127,11 +127,11 @@ class RestWire:
         """What is there. NotThere where the vendor says that there is nothing."""
         return self._read(self._address(path), params, headers)
 
-    def follow(self, url: str) -> Reply:
+    def follow(self, url: str, *, headers: Mapping[str, str] | None = None) -> Reply:
         """What is at an address that the target itself has given. Rejected where it leads to another host."""
         if not url.startswith(self.url + "/"):
             raise Rejected(f"{self._vendor.name} gave an address that is not below {self.url}")
-        return self._read(url, None, None)
+        return self._read(url, None, headers)
 
     def write(
         self,
@@ -257,7 +257,7 @@ def _by_status(refusal: Refusal, *, is_page: bool) -> Exception:
     if status in (401, 403):
         return NotAllowed(detail)
     if status == 404 and refusal.said is not None:
-        return NotThere()
+        return NotThere(detail)
     if status < 400 or status in (404, 408, 412, 423) or status >= 500 or is_page:
         return Unreachable(detail, retry_after=refusal.retry_after)
     attribute = refusal.said.attribute if refusal.said else None

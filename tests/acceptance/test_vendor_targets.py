@@ -15,7 +15,7 @@ from tests.servers.okta_agents_fake import ORG, OktaAgentsFake
 from tests.servers.pingone_fake import PingOneFake
 
 OWNER = "rosa@example.com"
-SECRETS = {"OKTA": okta_fake.TOKEN, "GRAPH": entra_fake.SECRET, "PING": pingone_fake.SECRET}
+SECRETS = {"OKTA_TOKEN": okta_fake.TOKEN, "GRAPH_SECRET": entra_fake.SECRET, "PING_SECRET": pingone_fake.SECRET}
 
 
 class World:
@@ -29,19 +29,10 @@ class World:
         entra.lag = 2  # as slow as Entra is
 
     def add_targets(self) -> None:
-        graph = [
-            f"url={self.entra.base}",
-            f"login_url={self.entra.url}",
-            f"tenant={self.entra.tenant}",
-            "propagation=30",
-        ]
-        graph += [f"client_id={entra_fake.CLIENT}", "client_secret=env:GRAPH"]
-        ping = [f"url={self.ping.url}/v1", f"auth_url={self.ping.url}", f"environment={pingone_fake.ENVIRONMENT}"]
-        ping += [f"client_id={pingone_fake.CLIENT}", "client_secret=env:PING"]
-        okta = [f"url={self.okta.url}", "token=env:OKTA"]
+        okta, graph, ping = self.okta.options, self.entra.options | {"propagation": "15"}, self.ping.options
         wanted = {"okta": okta, "okta-agents": okta, "entra": graph, "entra-agents": graph, "pingone": ping}
         for mapping, options in wanted.items():
-            words = [word for option in options for word in ("--option", option)]
+            words = [word for name, value in options.items() for word in ("--option", f"{name}={value}")]
             self.connector.run("target", "add", mapping, "--mapping", mapping, *words)
 
     def agents(self) -> dict[str, dict[str, Any]]:

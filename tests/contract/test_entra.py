@@ -2,7 +2,6 @@
 
 import base64
 import uuid
-from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -11,11 +10,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from connector.core import jose
 from connector.core.errors import Misconfigured
 from connector.targets.base import (
-    Account,
     AlreadyExists,
-    ChangedPage,
     Changes,
-    CookieExpired,
     Missing,
     NotAllowed,
     Propagating,
@@ -24,44 +20,17 @@ from connector.targets.base import (
     Throttled,
     Unreachable,
 )
-from connector.targets.entra_users import EntraUsers
 from connector.targets.registry import open_target
 from tests.conftest import Clock
+from tests.contract.conftest import OpenEntra, an_agent
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
-from tests.servers.entra_fake import CLIENT, SECRET, EntraFake
-from tests.servers.fake import Fault, serving
+from tests.servers.entra_fake import CLIENT, EntraFake
+from tests.servers.fake import Fault
 from tests.servers.pki import Pki
 
-Open = Callable[..., EntraUsers]
 
-
-@pytest.fixture
-def fake() -> Iterator[EntraFake]:
-    made = EntraFake()
-    with serving(made):
-        yield made
-
-
-@pytest.fixture
-def entra(fake: EntraFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
-    monkeypatch.setenv("GRAPH_SECRET", SECRET)
-    usual = {
-        "url": fake.base,
-        "login_url": fake.url,
-        "tenant": fake.tenant,
-        "client_id": CLIENT,
-        "client_secret": "env:GRAPH_SECRET",
-    }
-
-    def make(**options: str) -> EntraUsers:
-        target = open_target("entra", "entra", usual | options, clock=clock)
-        assert isinstance(target, EntraUsers)
-        return target
-
-    return make
-
-
-class TestEntra(GroupContract):
+class TestEntra(GroupContract, DirectoryContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed: dict[str, object] = {"mailNickname": "bot", "employeeType": "agent"}
@@ -72,20 +41,15 @@ class TestEntra(GroupContract):
         return f"bot-{uuid.uuid4().hex[:12]}@contoso.example"
 
     @pytest.fixture
-    def target(self, entra: Open) -> Target:
-        return entra()
-
-
-def _agent(name: str = "bot@contoso.example", **more: object) -> Account:
-    attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
-    return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
+    def target(self, entra: OpenEntra) -> Target:
+        return entra(accounts_where="")
 
 
 def test_a_new_account_is_propagating_and_neither_missing_nor_made_again(
-    entra: Open, fake: EntraFake, clock: Clock
+    entra: OpenEntra, graph: EntraFake, clock: Clock
 ) -> None:
-    fake.lag = 9
-    made = entra().create(_agent())
+    graph.lag = 9
+    made = entra().create(an_agent())
 
     for call in (
         lambda: entra().read(made.id),
@@ -95,21 +59,21 @@ def test_a_new_account_is_propagating_and_neither_missing_nor_made_again(
         lambda: entra().find("userPrincipalName", "BOT@contoso.example"),
         lambda: entra().memberships(made.id, ["g"]),
         lambda: entra().create_group("finance", first_member=made.id),
-        lambda: entra().create(_agent()),
+        lambda: entra().create(an_agent()),
     ):
         with pytest.raises(Propagating) as problem:
             call()
         assert problem.value.retry_after == 20
-    fake.hidden.clear()
+    graph.hidden.clear()
 
     assert entra().read(made.id) is not None
     assert [one.id for one in entra().find("userPrincipalName", "bot@contoso.example")] == [made.id]
-    assert len(fake.of_kind("user")) == 1
+    assert len(graph.of_kind("user")) == 1
 
 
-def test_after_the_time_that_entra_takes_not_there_means_gone(entra: Open, fake: EntraFake, clock: Clock) -> None:
-    made = entra().create(_agent())
-    del fake.objects[made.id]
+def test_after_the_time_that_entra_takes_not_there_means_gone(entra: OpenEntra, graph: EntraFake, clock: Clock) -> None:
+    made = entra().create(an_agent())
+    del graph.objects[made.id]
 
     with pytest.raises(Propagating):
         entra().read(made.id)
@@ -121,19 +85,19 @@ def test_after_the_time_that_entra_takes_not_there_means_gone(entra: Open, fake:
 
 
 def test_a_name_that_is_taken_by_one_whom_graph_does_not_show_yet_is_looked_for_again(
-    entra: Open, fake: EntraFake
+    entra: OpenEntra, graph: EntraFake
 ) -> None:
-    fake.lag = 3
-    fake.add("user", userPrincipalName="bot@contoso.example")
+    graph.lag = 3
+    graph.add("user", userPrincipalName="bot@contoso.example")
 
     with pytest.raises(Propagating, match="does not show who has it yet"):
-        entra().create(_agent())
+        entra().create(an_agent())
 
 
-def test_old_answers_right_after_a_change_do_not_undo_it(entra: Open, fake: EntraFake) -> None:
-    made = entra().create(_agent(jobTitle="one", department="Finance"))
+def test_old_answers_right_after_a_change_do_not_undo_it(entra: OpenEntra, graph: EntraFake) -> None:
+    made = entra().create(an_agent(jobTitle="one", department="Finance"))
     old = {"id": made.id, "accountEnabled": True, "displayName": "Bot", "jobTitle": "one", "department": "Finance"}
-    fake.faults.append(Fault("GET", f"/users/{made.id}", 200, old, times=2))
+    graph.faults.append(Fault("GET", f"/users/{made.id}", 200, old, times=2))
 
     changed = entra().update(made.id, Changes(set={"jobTitle": "two"}, clear=("department",)))
     disabled = entra().set_active(made.id, False)
@@ -143,35 +107,35 @@ def test_old_answers_right_after_a_change_do_not_undo_it(entra: Open, fake: Entr
     assert not disabled.active
 
 
-def test_a_member_is_only_ever_removed_by_reference(entra: Open, fake: EntraFake) -> None:
-    made = entra().create(_agent())
+def test_a_member_is_only_ever_removed_by_reference(entra: OpenEntra, graph: EntraFake) -> None:
+    made = entra().create(an_agent())
     group = entra().create_group("finance", first_member=made.id)
 
     entra().leave(group.id, made.id)
 
-    assert made.id in fake.objects
-    assert fake.sent("DELETE") == [f"/v1.0/groups/{group.id}/members/{made.id}/$ref"]
+    assert made.id in graph.objects
+    assert graph.sent("DELETE") == [f"/v1.0/groups/{group.id}/members/{made.id}/$ref"]
 
 
-def test_a_membership_that_is_not_shown_yet_is_left_later(entra: Open, fake: EntraFake, clock: Clock) -> None:
-    made, other = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+def test_a_membership_that_is_not_shown_yet_is_left_later(entra: OpenEntra, graph: EntraFake, clock: Clock) -> None:
+    made, other = entra().create(an_agent()), entra().create(an_agent("other@contoso.example"))
     group = entra().create_group("finance", first_member=made.id)
     entra().join(group.id, other.id)
-    held = fake.members[group.id]
-    fake.members[group.id] = []
+    held = graph.members[group.id]
+    graph.members[group.id] = []
 
     for account in (made, other):
         with pytest.raises(Propagating):
             entra().leave(group.id, account.id)
-    fake.members[group.id] = held
+    graph.members[group.id] = held
     entra().leave(group.id, other.id)
     entra().leave(group.id, other.id)
 
-    assert fake.members[group.id] == [made.id]
+    assert graph.members[group.id] == [made.id]
 
 
-def test_joining_says_which_of_the_two_is_not_there(entra: Open, fake: EntraFake, clock: Clock) -> None:
-    made = entra().create(_agent())
+def test_joining_says_which_of_the_two_is_not_there(entra: OpenEntra, graph: EntraFake, clock: Clock) -> None:
+    made = entra().create(an_agent())
     group = entra().create_group("finance", first_member=made.id)
     gone = str(uuid.uuid4())
 
@@ -179,34 +143,14 @@ def test_joining_says_which_of_the_two_is_not_there(entra: Open, fake: EntraFake
         entra().join(group.id, gone)
     with pytest.raises(Missing, match=f"no {gone}"):
         entra().join(gone, made.id)
-    fake.hidden[made.id] = 5
+    graph.hidden[made.id] = 5
     with pytest.raises(Propagating, match=made.id):
         entra().join(group.id, made.id)
 
 
-def test_the_manager_is_a_relation(entra: Open, fake: EntraFake) -> None:
-    rosa, max_ = (fake.add("user", userPrincipalName=f"{name}@contoso.example")["id"] for name in ("rosa", "max"))
-    made = entra().create(_agent(manager=rosa))
-
-    read = entra().read(made.id)
-    changed = entra().update(made.id, Changes(set={"manager": max_}))
-    cleared = entra().update(made.id, Changes(clear=("manager",)))
-    again = entra().update(made.id, Changes(clear=("manager",)))
-
-    assert read is not None
-    assert [one.attributes.get("manager") for one in (made, read, changed, cleared, again)] == [
-        rosa,
-        rosa,
-        max_,
-        None,
-        None,
-    ]
-    assert [one.attributes.get("manager") for one in entra().accounts()] == [None]
-
-
-def test_a_part_of_a_property_is_set_and_found(entra: Open) -> None:
+def test_a_part_of_a_property_is_set_and_found(entra: OpenEntra) -> None:
     part = "onPremisesExtensionAttributes.extensionAttribute15"
-    made = entra().create(_agent(**{part: "agt-1'x"}))
+    made = entra().create(an_agent(**{part: "agt-1'x"}))
 
     changed = entra().update(made.id, Changes(clear=(part,)))
 
@@ -217,23 +161,13 @@ def test_a_part_of_a_property_is_set_and_found(entra: Open) -> None:
     assert [one.id for one in entra().find(part, "agt-1'x")] == [made.id]
 
 
-def test_agents_are_accounts_and_all_others_are_people(entra: Open, fake: EntraFake) -> None:
-    rosa = fake.add("user", userPrincipalName="rosa@contoso.example", accountEnabled=True, mail="rosa@contoso.example")
-    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(4)]
-
-    assert [one.id for one in entra().accounts()] == [one.id for one in made]
-    assert [one.id for one in entra().people()] == [rosa["id"]]
-    assert {one.id for one in entra(accounts_where="").accounts()} == {rosa["id"], *(one.id for one in made)}
-    assert entra().find_person("mail", "ROSA@contoso.example") == [rosa["id"]]
-
-
-def test_groups_that_are_kept_elsewhere_are_read_and_not_written(entra: Open, fake: EntraFake) -> None:
-    made = entra().create(_agent())
-    dynamic = fake.add("group", displayName="Finance", groupTypes=["DynamicMembership"])
-    fake.members[dynamic["id"]] = [made.id]
+def test_groups_that_are_kept_elsewhere_are_read_and_not_written(entra: OpenEntra, graph: EntraFake) -> None:
+    made = entra().create(an_agent())
+    dynamic = graph.add("group", displayName="Finance", groupTypes=["DynamicMembership"])
+    graph.members[dynamic["id"]] = [made.id]
 
     group = entra().create_group("finance", first_member=made.id)
-    fake.add("group", displayName="FINANCE")
+    graph.add("group", displayName="FINANCE")
 
     assert group.id != dynamic["id"]
     assert len(list(entra().groups())) == 3
@@ -244,81 +178,24 @@ def test_groups_that_are_kept_elsewhere_are_read_and_not_written(entra: Open, fa
         list(entra().members(str(uuid.uuid4())))
 
 
-def test_a_deleted_account_can_be_restored_unless_it_is_purged(entra: Open, fake: EntraFake) -> None:
-    kept, purged = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+def test_a_deleted_account_can_be_restored_unless_it_is_purged(entra: OpenEntra, graph: EntraFake) -> None:
+    kept, purged = entra().create(an_agent()), entra().create(an_agent("other@contoso.example"))
 
     entra().delete(kept.id)
     entra(purge="true").delete(purged.id)
     entra(purge="true").delete(purged.id)
 
-    assert list(fake.deleted) == [kept.id]
+    assert list(graph.deleted) == [kept.id]
 
 
-def test_nobody_learns_the_password_of_an_account(entra: Open, fake: EntraFake) -> None:
-    made = [entra().create(_agent(f"bot-{number}@contoso.example")) for number in range(2)]
+def test_nobody_learns_the_password_of_an_account(entra: OpenEntra, graph: EntraFake) -> None:
+    made = [entra().create(an_agent(f"bot-{number}@contoso.example")) for number in range(2)]
 
-    passwords = {fake.objects[one.id]["passwordProfile"]["password"] for one in made}
+    passwords = {graph.objects[one.id]["passwordProfile"]["password"] for one in made}
 
     assert len(passwords) == 2
     assert all(len(one) > 30 for one in passwords)
     assert "passwordProfile" not in made[0].attributes
-
-
-def _all(pages: Iterator[ChangedPage]) -> tuple[list[str], list[str], str, set[bool]]:
-    held = list(pages)
-    accounts = [one.id for page in held for one in page.accounts]
-    gone = [one for page in held for one in page.gone]
-    return accounts, gone, held[-1].cookie, {page.whole for page in held}
-
-
-def test_changes_are_told_page_after_page_and_from_there_on(entra: Open, fake: EntraFake) -> None:
-    fake.add("user", userPrincipalName="rosa@contoso.example")
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
-
-    first, gone, cookie, whole = _all(entra().changes(""))
-    entra().update(ids[1], Changes(set={"jobTitle": "x"}))
-    entra().delete(ids[2])
-    later = _all(entra().changes(cookie))
-    nothing = _all(entra().changes(later[2]))
-
-    assert (first, gone, whole) == (ids, [], {True})
-    assert (later[0], later[1], later[3]) == ([ids[1]], [ids[2]], {False})
-    assert nothing[:2] == ([], [])
-
-
-def test_a_walk_over_changes_resumes_after_the_last_page_that_was_seen(entra: Open, fake: EntraFake) -> None:
-    ids = [entra().create(_agent(f"bot-{number}@contoso.example")).id for number in range(5)]
-    page = next(entra().changes(""))
-
-    rest = _all(entra().changes(page.cookie))
-
-    assert [one.id for one in page.accounts] + rest[0] == ids
-
-
-def test_a_cookie_that_entra_has_forgotten_asks_for_a_full_read(entra: Open, fake: EntraFake) -> None:
-    entra().create(_agent())
-    cookie = _all(entra().changes(""))[2]
-    fake.forgotten = 1_000
-
-    with pytest.raises(CookieExpired):
-        list(entra().changes(cookie))
-    with pytest.raises(CookieExpired):
-        list(entra().changes("https://elsewhere.example/v1.0/users/delta"))
-
-
-def test_the_quota_of_others_is_left_to_them(entra: Open, fake: EntraFake, clock: Clock) -> None:
-    target = entra(reserve="0.15")
-    fake.used = 0.8
-    target.check()
-    fake.used = 0.9
-    target.check()
-
-    with pytest.raises(Throttled, match="left to others") as problem:
-        target.check()
-    clock.move(seconds=11)
-
-    assert problem.value.retry_after == 10
-    assert target.check()
 
 
 def _fault(status: int, code: str, message: str, **more: object) -> Fault:
@@ -339,15 +216,15 @@ def _fault(status: int, code: str, message: str, **more: object) -> Fault:
     ],
 )
 def test_trouble_is_told_as_what_it_is_and_never_as_absence(
-    entra: Open, fake: EntraFake, fault: Fault, kind: type[Exception], words: str
+    entra: OpenEntra, graph: EntraFake, fault: Fault, kind: type[Exception], words: str
 ) -> None:
-    fake.faults.append(fault)
+    graph.faults.append(fault)
 
     with pytest.raises(kind, match=words):
         entra().read("u1")
 
 
-def test_a_wrong_secret_is_told_in_entras_words_without_it(entra: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_secret_is_told_in_entras_words_without_it(entra: OpenEntra, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER", "not-the-client-secret")
 
     with pytest.raises(NotAllowed, match="AADSTS7000215") as problem:
@@ -367,26 +244,21 @@ def test_a_key_needs_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_certificate_signs_in_and_is_named_by_its_thumbprint(
-    entra: Open, fake: EntraFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
+    graph: EntraFake, pki: Pki, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY", pki.server_key_file.read_text())
-    options = {
-        "tenant": fake.tenant,
-        "client_id": CLIENT,
-        "url": fake.base,
-        "login_url": fake.url,
-        "private_key": "env:KEY",
-    }
+    options = {name: value for name, value in graph.options.items() if name != "client_secret"}
+    ours = {"private_key": "env:KEY", "certificate": str(pki.server_certificate_file)}
 
-    open_target("entra", "entra", options | {"certificate": str(pki.server_certificate_file)}).check()
+    open_target("entra", "entra", options | ours).check()
 
     certificate = load_pem_x509_certificate(pki.server_certificate_file.read_bytes())
     wanted = base64.urlsafe_b64encode(certificate.fingerprint(SHA256())).rstrip(b"=").decode()
-    assert jose.unverified_header(fake.assertion)["x5t#S256"] == wanted
+    assert jose.unverified_header(graph.assertion)["x5t#S256"] == wanted
 
 
-def test_who_holds_a_name_is_told(entra: Open) -> None:
-    first, second = entra().create(_agent()), entra().create(_agent("other@contoso.example"))
+def test_who_holds_a_name_is_told(entra: OpenEntra) -> None:
+    first, second = entra().create(an_agent()), entra().create(an_agent("other@contoso.example"))
 
     with pytest.raises(AlreadyExists) as problem:
         entra().update(second.id, Changes(set={"userPrincipalName": "BOT@contoso.example"}))

@@ -22,7 +22,7 @@ from connector.targets.registry import open_target
 from tests.conftest import Clock
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.entra_agents_fake import EntraAgentsFake
-from tests.servers.entra_fake import CLIENT, SECRET
+from tests.servers.entra_fake import SECRET
 from tests.servers.fake import Fault, serving
 
 Open = Callable[..., EntraAgents]
@@ -43,16 +43,9 @@ def rosa(fake: EntraAgentsFake) -> str:
 @pytest.fixture
 def entra(fake: EntraAgentsFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("GRAPH_SECRET", SECRET)
-    usual = {
-        "url": fake.base,
-        "login_url": fake.url,
-        "tenant": fake.tenant,
-        "client_id": CLIENT,
-        "client_secret": "env:GRAPH_SECRET",
-    }
 
     def make(**options: str) -> EntraAgents:
-        target = open_target("entra", "entra", usual | options, object="agent", clock=clock)
+        target = open_target("entra", "entra", fake.options | options, object="agent", clock=clock)
         assert isinstance(target, EntraAgents)
         return target
 

@@ -18,6 +18,7 @@ from connector.targets.base import (
 )
 from connector.targets.okta_users import OktaUsers
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
 from tests.servers.okta_fake import TOKEN, OktaFake
@@ -39,14 +40,14 @@ def okta(fake: OktaFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("OKTA_TOKEN", TOKEN)
 
     def make(**options: str) -> OktaUsers:
-        target = open_target("okta", "okta", {"url": fake.url, "token": "env:OKTA_TOKEN", **options})
+        target = open_target("okta", "okta", fake.options | options)
         assert isinstance(target, OktaUsers)
         return target
 
     return make
 
 
-class TestOkta(GroupContract):
+class TestOkta(GroupContract, DirectoryContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed: dict[str, object] = {"email": "bot@agents.invalid", "firstName": "Bot", "lastName": "Agent"}
@@ -58,7 +59,7 @@ class TestOkta(GroupContract):
 
     @pytest.fixture
     def target(self, okta: Open) -> Target:
-        return okta(page_size="3")
+        return okta(page_size="3", accounts_where="")
 
 
 def _agent(login: str = "bot@agents.invalid", **more: str) -> Account:

@@ -42,8 +42,7 @@ def okta(fake: OktaAgentsFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("OKTA_TOKEN", TOKEN)
 
     def make(**options: str) -> OktaAgents:
-        given = {"url": fake.url, "token": "env:OKTA_TOKEN", "keys": "true", **options}
-        target = open_target("okta", "okta", given, object="agent")
+        target = open_target("okta", "okta", fake.options | {"keys": "true"} | options, object="agent")
         assert isinstance(target, OktaAgents)
         target._wire.pause = lambda seconds: None
         return target

@@ -14,14 +14,16 @@ from connector.targets.base import (
     NotAllowed,
     Rejected,
     Target,
+    TargetError,
     Throttled,
     Unreachable,
 )
 from connector.targets.pingone import PingOneTarget
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
-from tests.servers.pingone_fake import CLIENT, ENVIRONMENT, SECRET, PingOneFake
+from tests.servers.pingone_fake import SECRET, PingOneFake
 
 Open = Callable[..., PingOneTarget]
 
@@ -36,26 +38,23 @@ def fake() -> Iterator[PingOneFake]:
 @pytest.fixture
 def ping(fake: PingOneFake, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("PING_SECRET", SECRET)
-    where = {"url": f"{fake.url}/v1", "auth_url": fake.url, "environment": ENVIRONMENT}
 
     def make(**options: str) -> PingOneTarget:
-        target = open_target(
-            "pingone", "ping", {**where, "client_id": CLIENT, "client_secret": "env:PING_SECRET", **options}
-        )
+        target = open_target("pingone", "ping", fake.options | options)
         assert isinstance(target, PingOneTarget)
         return target
 
     return make
 
 
-class TestPingOne(GroupContract):
+class TestPingOne(GroupContract, DirectoryContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="username", text="name.given", fixed={"email": "bot@agents.invalid", "type": "agent"})
 
     @pytest.fixture
     def target(self, ping: Open) -> Target:
-        return ping(page_size="3")
+        return ping(page_size="3", accounts_where="")
 
 
 def _agent(username: str = "bot", **more: object) -> Account:
@@ -147,10 +146,38 @@ def test_trouble_is_told_by_its_code_and_never_as_absence(
         ping().read("u1")
 
 
+def test_an_empty_list_may_come_without_one_and_nothing_else_may(ping: Open, fake: PingOneFake) -> None:
+    fake.faults.append(Fault("GET", "/users", 200, {"_links": {}, "count": 0, "size": 0}))
+    fake.faults.append(Fault("GET", "/users", 200, {"_links": {}, "count": 7}))
+
+    assert list(ping().accounts()) == []
+    with pytest.raises(Unreachable, match="did not answer with a list"):
+        list(ping().accounts())
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_sent(
+    fake: PingOneFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "not-a-key-at-all")
+    options = {name: value for name, value in fake.options.items() if name != "client_secret"}
+
+    with pytest.raises(Misconfigured, match="private_key: the private key cannot sign") as problem:
+        open_target("pingone", "ping", options | {"private_key": "env:KEY"})
+
+    assert "not-a-key-at-all" not in str(problem.value)
+
+
 def test_not_found_is_not_found_whatever_its_status(ping: Open, fake: PingOneFake) -> None:
     fake.faults.append(_fault(400, "NOT_FOUND"))
 
     assert ping().read("u1") is None
+
+
+def test_a_list_that_is_not_there_is_told_in_pingones_words(ping: Open, fake: PingOneFake) -> None:
+    fake.faults.append(Fault("GET", "/users", 404, {"id": "x", "code": "NOT_FOUND", "message": "no environment"}))
+
+    with pytest.raises(TargetError, match="404 NOT_FOUND.*no environment"):
+        ping().check()
 
 
 def test_a_wrong_secret_is_told_without_it(ping: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,7 @@
 """The shipped mappings fit the vendors' targets: what they give can be created, leaves nothing to change, and can become something else."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -22,43 +20,24 @@ from tests.servers.pingone_fake import PingOneFake
 
 CASES = Path(__file__).parents[1] / "mappings"
 
-Options = Callable[[Any], dict[str, str]]
-VENDORS: dict[str, tuple[type[Fake], Options]] = {
-    "okta": (OktaAgentsFake, lambda fake: {"url": fake.url, "token": "env:SECRET"}),
-    "entra": (
-        EntraAgentsFake,
-        lambda fake: {
-            "url": fake.base,
-            "login_url": fake.url,
-            "tenant": fake.tenant,
-            "client_id": entra_fake.CLIENT,
-            "client_secret": "env:SECRET",
-        },
-    ),
-    "pingone": (
-        PingOneFake,
-        lambda fake: {
-            "url": f"{fake.url}/v1",
-            "auth_url": fake.url,
-            "environment": pingone_fake.ENVIRONMENT,
-            "client_id": pingone_fake.CLIENT,
-            "client_secret": "env:SECRET",
-        },
-    ),
+VENDORS: dict[str, type[OktaAgentsFake | EntraAgentsFake | PingOneFake]] = {
+    "okta": OktaAgentsFake,
+    "entra": EntraAgentsFake,
+    "pingone": PingOneFake,
 }
-SECRETS = {"okta": okta_fake.TOKEN, "entra": entra_fake.SECRET, "pingone": pingone_fake.SECRET}
+SECRETS = {"OKTA_TOKEN": okta_fake.TOKEN, "GRAPH_SECRET": entra_fake.SECRET, "PING_SECRET": pingone_fake.SECRET}
 
 
 @pytest.fixture(params=["okta", "okta-agents", "entra", "entra-agents", "pingone"])
 def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mapping, Target, Fake]]:
     mapping = load(request.param, [shipped_folder()])
-    kind, options = VENDORS[mapping.target]
-    monkeypatch.setenv("SECRET", SECRETS[mapping.target])
-    with ExitStack() as stack:
-        fake = stack.enter_context(serving(kind()))
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    fake = VENDORS[mapping.target]()
+    with serving(fake):
         if isinstance(fake, EntraAgentsFake):
             fake.objects["u-9"] = {"kind": "user", "id": "u-9", "userPrincipalName": "rosa@example.com"}
-        yield mapping, open_target(mapping.target, "t", options(fake), object=mapping.object), fake
+        yield mapping, open_target(mapping.target, "t", fake.options, object=mapping.object), fake
 
 
 def _rendered(mapping: Mapping, case: str) -> Account:

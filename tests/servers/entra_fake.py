@@ -50,11 +50,18 @@ class EntraFake(Fake):
         self._manager_routes()
         self._group_routes()
         self._member_routes()
+        self._batch_route()
         self._delta_route()
 
     @property
     def base(self) -> str:
         return f"{self.url}/v1.0"
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Of a target that speaks to it; the secret is in the environment as GRAPH_SECRET."""
+        where = {"url": self.base, "login_url": self.url, "tenant": self.tenant}
+        return where | {"client_id": CLIENT, "client_secret": "env:GRAPH_SECRET"}
 
     def refuse(self) -> Answer | None:
         if request.path.startswith("/v1.0") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -105,6 +112,8 @@ class EntraFake(Fake):
 
     def page(self, things: list[dict[str, Any]], usual: int = 100) -> Response | Answer:
         """What the filter leaves, one page of it, with a link to the next one."""
+        if request.args.get("$count") == "true" and request.args.get("$expand"):
+            return self.error(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause: $expand.")
         if sought := request.args.get("$filter"):
             found = _EQUALS.fullmatch(sought)
             assert found, f"a filter that Graph would refuse: {sought}"
@@ -215,6 +224,7 @@ class EntraFake(Fake):
             if user is None or self.get(manager) is None:
                 return self.absent(id if user is None else manager)
             user["manager"] = manager
+            self.changed(id)
             return "", 204
 
         @self.route("DELETE", "/v1.0/users/<id>/manager/$ref")
@@ -281,17 +291,34 @@ class EntraFake(Fake):
             """Without `$ref` the address is that of the member itself."""
             return self.discard(member)
 
+    def _batch_route(self) -> None:
+        @self.route("POST", "/v1.0/$batch")
+        def batch() -> Answer:
+            wanted = request.get_json()["requests"]
+            if len(wanted) > 20:
+                return self.error(400, "BadRequest", "Number of batch request steps exceeds the maximum value of 20.")
+            return {"responses": [self._answer(one) for one in reversed(wanted)]}, 200
+
+    def _answer(self, wanted: dict[str, str]) -> dict[str, Any]:
+        """One request of a batch: a user with the manager."""
+        user = self.get(wanted["url"].removeprefix("/users/").partition("?")[0], "user")
+        if user is None:
+            return {"id": wanted["id"], "status": 404, "headers": {}, "body": self.absent("x")[0]}
+        body = {"id": user["id"], **({"manager": {"id": user["manager"]}} if user.get("manager") else {})}
+        return {"id": wanted["id"], "status": 200, "headers": {}, "body": body}
+
     def _delta_route(self) -> None:
         @self.route("GET", "/v1.0/users/delta")
         def delta() -> Answer:
             place, token = int(request.args.get("$skiptoken", 0)), request.args.get("$deltatoken")
+            if token == "latest":
+                return {"value": [], "@odata.deltaLink": f"{self._delta_link()}&$deltatoken={len(self.changes)}"}, 200
             since = int(request.args.get("since", 0)) if token is None else int(token)
             if token is not None and since < self.forgotten:
                 return self.error(410, "SyncStateNotFound", "The sync state generation is not found; please resync.")
             ids = [id for id in dict.fromkeys(self.changes[since:]) if self._is_user(id)]
             shown = [self._delta_entry(id) for id in ids[place : place + self.page_size]]
-            select = f"$select={request.args['$select']}"
-            link = f"{self.base}/users/delta?{select}"
+            link = self._delta_link()
             if place + self.page_size < len(ids):
                 return {
                     "value": shown,
@@ -299,13 +326,17 @@ class EntraFake(Fake):
                 }, 200
             return {"value": shown, "@odata.deltaLink": f"{link}&$deltatoken={len(self.changes)}"}, 200
 
+    def _delta_link(self) -> str:
+        return f"{self.base}/users/delta?$select={request.args['$select']}"
+
     def _is_user(self, id: str) -> bool:
         return (self.objects.get(id) or self.deleted.get(id) or {}).get("kind") == "user"
 
     def _delta_entry(self, id: str) -> dict[str, Any]:
+        """Without the manager as a property, and without what was never set."""
         if id in self.deleted:
             return {"id": id, "@removed": {"reason": "changed"}}
-        return self.shown(self.objects[id])
+        return {name: value for name, value in self.shown(self.objects[id]).items() if value is not None}
 
 
 def _is(thing: dict[str, Any], name: str, value: str) -> bool:

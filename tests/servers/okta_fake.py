@@ -49,6 +49,11 @@ class OktaFake(Fake):
         self._life_routes()
         self._group_routes()
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Of a target that speaks to it; the token is in the environment as OKTA_TOKEN."""
+        return {"url": self.url, "token": "env:OKTA_TOKEN"}
+
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self.numbers):017d}"
 

@@ -28,6 +28,12 @@ class PingOneFake(Fake):
         self._group_routes()
         self._member_routes()
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Of a target that speaks to it; the secret is in the environment as PING_SECRET."""
+        where = {"url": f"{self.url}/v1", "auth_url": self.url, "environment": ENVIRONMENT}
+        return where | {"client_id": CLIENT, "client_secret": "env:PING_SECRET"}
+
     def refuse(self) -> Answer | None:
         if request.path.startswith("/v1") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self.error(
