@@ -25,7 +25,7 @@ run: $(STAMP)  ## set up and start the service with embedded defaults
 
 test: $(STAMP)  ## set up, install missing servers (as root on Debian), and pass every test
 	@$(BIN)/python -m tests.servers.system_packages
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
+	@$(BIN)/python -m pytest -n $(WORKERS) -q
 
 lint: $(STAMP)  ## formatter, linter, types, import contracts, dependencies
 	@$(BIN)/ruff format --check connector tests

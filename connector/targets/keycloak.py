@@ -22,6 +22,7 @@ from connector.targets.sign_in import Json
 _PROFILE_EVERY: Final = timedelta(hours=1)
 _KEEPS_UNDECLARED: Final = ("ENABLED", "ADMIN_EDIT")
 _LONGEST: Final = 255  # of a client's own texts; Keycloak answers a longer one with 500
+_SERVICE: Final = "service-account-"
 _CLIENT: Final[Json] = {
     "protocol": "openid-connect",
     "publicClient": False,
@@ -238,6 +239,18 @@ class KeycloakClients(KeycloakTarget):
 
     def _blank(self) -> Json:
         return dict(_CLIENT)
+
+    def _anchor(self, user: Json) -> str:
+        """The client behind a service account, whose username holds its clientId in lower case; else a person's id."""
+        name = str(user.get("username", ""))
+        if not name.startswith(_SERVICE):
+            return str(user["id"])
+        wanted = name.removeprefix(_SERVICE)
+        for params in ({"clientId": wanted}, None):
+            for client in self._wire.walk("clients", params=params):
+                if str(client.get("clientId", "")).lower() == wanted:
+                    return str(client["id"])
+        return str(user["id"])
 
     def _fits(self, changes: Changes) -> None:
         for name in ("clientId", "name", "description"):

@@ -47,9 +47,13 @@ class KeycloakDirectory(ABC):
     def members(self, group_id: str) -> Iterator[str]:
         try:
             for user in self._wire.walk(*self._of_members(group_id), params=_BRIEF):
-                yield str(user["id"])
+                yield self._anchor(user)
         except NotThere:
             raise _no_group(group_id) from None
+
+    def _anchor(self, user: Json) -> str:
+        """What we call the member of a group: its own id, unless the accounts are something else than users."""
+        return str(user["id"])
 
     def find_group(self, name: str) -> Group | None:
         for one in self._groups(search=name):

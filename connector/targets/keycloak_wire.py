@@ -6,6 +6,7 @@ In: the server's URL, a realm and a client of it. Out: JSON of users, groups, ro
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from connector.core.clock import Clock
 from connector.targets.base import Unreachable
@@ -15,6 +16,11 @@ from connector.targets.rest_wire import Refusal, RestWire, Said, Vendor
 from connector.targets.sign_in import Json, SignIn
 
 _MAX_PAGES: Final = 100_000
+_ABSENT: Final = (
+    *("User not found", "Group not found", "Role not found"),
+    *("Could not find client", "Could not find group", "Could not find role"),
+)
+_NO_MORE: Final = "For more on this error"  # a description that describes nothing
 # What the user profile's checks are called on the wire, in words that say what to do.
 _WORDS: Final[Mapping[str, str]] = {
     "error-user-attribute-required": "the realm's user profile demands it: let the mapping give it a value",
@@ -48,7 +54,7 @@ class KeycloakOptions(RestOptions):
     def sign_in(self) -> SignIn:
         realm = self.sign_in_realm or self.realm
         return SignIn(
-            token_url=f"{self.url.rstrip('/')}/realms/{realm}/protocol/openid-connect/token",
+            token_url=f"{self.url.rstrip('/')}/realms/{quote(realm, safe='')}/protocol/openid-connect/token",
             client_id=self.client_id,
             client_secret=self.client_secret,
             private_key=self.private_key,
@@ -60,7 +66,7 @@ class KeycloakWire(RestWire):
     """Calls below the Admin API of one realm."""
 
     def __init__(self, options: KeycloakOptions, clock: Clock) -> None:
-        base = f"{options.url.rstrip('/')}/admin/realms/{options.realm}"
+        base = f"{options.url.rstrip('/')}/admin/realms/{quote(options.realm, safe='')}"
         super().__init__(base, options.http(clock), options.sign_in, VENDOR, clock=clock, reserve=options.reserve)
         self._size = options.page_size
 
@@ -100,7 +106,8 @@ def _said(body: Json) -> Said | None:
         named = f"{attribute}: {words}" if words and attribute else words or message
         return Said(message if words else "", named, attribute if isinstance(attribute, str) else _taken(message))
     if isinstance(error, str):
-        return Said("", str(body.get("error_description") or error))
+        more = str(body.get("error_description") or "")
+        return Said("", error if not more or more.startswith(_NO_MORE) else f"{error}: {more}")
     return None
 
 
@@ -110,10 +117,10 @@ def _taken(message: str) -> str | None:
 
 
 def _classify(refusal: Refusal) -> Exception | None:
-    """Where a proxy's JSON says 404 without Keycloak's words for it, nothing is gone."""
-    gone = refusal.said is not None and ("not found" in refusal.said.words.lower() or "not find" in refusal.said.words)
-    if refusal.status == 404 and not gone:
-        return Unreachable(refusal.detail)
+    """Nothing is gone but what Keycloak says is: a realm, a path or a server that is not there answers 404, too."""
+    assert refusal.said is not None
+    if refusal.status == 404 and not refusal.said.words.startswith(_ABSENT):
+        return Unreachable(f"{refusal.detail}; are url and realm right?")
     return None
 
 

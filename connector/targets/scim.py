@@ -51,7 +51,7 @@ class ScimTarget(ScimGroups, ScimChanges):
     def capabilities(self) -> frozenset[Capability]:
         """Groups until the server has said that it keeps none."""
         known = self._wire.known
-        no_groups = known is not None and known.endpoints is not None and "Group" not in known.endpoints
+        no_groups = known is not None and known.endpoint("Group", "Groups") is None
         found = _ALWAYS if no_groups else _ALWAYS | {Capability.GROUPS}
         return found | {Capability.CHANGES} if self._profile.dates_changes else found
 
@@ -62,6 +62,8 @@ class ScimTarget(ScimGroups, ScimChanges):
         can = {"patch": features.patch, "filter": features.filter, "etag": features.etag}
         said = [f"{'has' if value else 'no'} {name}" for name, value in can.items()]
         said += [] if Capability.GROUPS in self.capabilities else ["no groups"]
+        demanded = self._profile.required or self._wire.demanded(self._kind.schema)
+        said += [f"demands {', '.join(demanded)}"] if demanded else []
         made = "" if self._options.profile == "generic" else f" ({self._options.profile})"
         found = f"{place.lower()} can be read" + ("" if some else ", there are none yet")
         return f"SCIM 2.0 at {self._wire.url}{made}: {', '.join(said)}; {found}"

@@ -1,7 +1,7 @@
 """What has changed at a SCIM server since the last look, by meta.lastModified (RFC 7644 section 3.4.2.2).
 
 In: the cookie, a moment of the server's own clock. Out: pages of accounts as they are now. Deletions leave no trace there, so only a
-full read finds them; and where the server's answer shows that it does not filter by the date, the answer is a full read.
+full read finds them; and one must follow where the server's answer shows that it does not filter by the date.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,14 +30,16 @@ class ScimChanges(ScimResources):
         if not self._wire.profile.dates_changes:
             raise Unsupported(f"{self._wire.url} does not tell what has changed; read its accounts instead")
         started = self._clock()
-        since = _moment(cookie)
-        if cookie and since is None:
-            raise CookieExpired(f"{cookie!r} is no moment that a list of changes could start at")
-        recent = None if since is None else self._since(since)
-        if recent is not None:
-            yield from self._told(recent, cookie, started, whole=False)
+        if not cookie:
+            yield from self._told(self._wire.pages(self._place()), cookie, started, whole=True)
             return
-        yield from self._told(self._wire.pages(self._place()), cookie, started, whole=True)
+        since = _moment(cookie)
+        if since is None:
+            raise CookieExpired(f"{cookie!r} is no moment that a list of changes could start at")
+        recent = self._since(since)
+        if recent is None:
+            raise CookieExpired(f"{self._wire.url} does not tell by a filter what was changed since {cookie}")
+        yield from self._told(recent, cookie, started, whole=False)
 
     def _since(self, moment: datetime) -> list[Json] | None:
         """What was changed at the moment or later; None where the server cannot be believed to have looked at the date.

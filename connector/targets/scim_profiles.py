@@ -42,6 +42,14 @@ class Features:
     largest_page: int | None = None
     endpoints: Mapping[str, str] | None = None
 
+    def endpoint(self, type_: str, usual: str) -> str | None:
+        """By the type's name in any case, or by the usual endpoint under whatever name; None where there is neither."""
+        if self.endpoints is None:
+            return usual
+        by_name = {name.lower(): place for name, place in self.endpoints.items()}
+        by_place = {place.lower(): place for place in self.endpoints.values()}
+        return by_name.get(type_.lower()) or by_place.get(usual.lower())
+
 
 @dataclass(frozen=True)
 class Query:
@@ -110,7 +118,9 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "aws": Profile(
             features=Features(by_cursor=True, largest_page=100, endpoints=_BOTH),
             write="put",  # of users; groups are changed by PATCH only
-            filters=frozenset({"username", "externalid"}),
+            filters=frozenset(
+                {"username", "externalid", "displayname"}
+            ),  # the last one of groups only; users are then walked
             required=("userName", "name.givenName", "name.familyName", "displayName"),
             one_value=("emails", "phoneNumbers", "addresses"),
             member_with_ref=False,

@@ -70,8 +70,7 @@ class ScimWire:
 
     def endpoint(self, type_: str, usual: str) -> str | None:
         """Where the server keeps that type of resource; None where it says that it has none."""
-        endpoints = self.features().endpoints
-        return usual if endpoints is None else endpoints.get(type_)
+        return self.features().endpoint(type_, usual)
 
     def pages(self, kind: str, *, query: str = "", params: Mapping[str, str] | None = None) -> Iterator[Json]:
         """Every resource of a list, page after page; Unreachable where the walk has a gap."""
@@ -172,6 +171,15 @@ class ScimWire:
         types = [_named(one) for one in listed] if isinstance(listed, list) else []
         # Some servers give a whole URL there, and the base may be seen under another name from where they are.
         return {str(one.get("name")): str(one.get("endpoint")).rstrip("/").rpartition("/")[2] for one in types} or None
+
+    def demanded(self, schema: str) -> list[str]:
+        """The attributes that the server says nothing of this schema can be without (RFC 7643 section 7)."""
+        listed = (self._discover("Schemas") or {}).get("resources")
+        for one in [_named(one) for one in listed] if isinstance(listed, list) else []:
+            if str(one.get("id", "")).lower() == schema.lower():
+                attributes = [_named(part) for part in one.get("attributes") or []]
+                return [str(part.get("name")) for part in attributes if part.get("required") is True]
+        return []
 
     def _discover(self, page: str) -> Json | None:
         """A page about the server itself, its names in lower case; None where the server has no such page."""

@@ -1,16 +1,19 @@
 """The keycloak target against a real Keycloak, over its Admin REST API."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from joserfc import jwk
 
 from connector.targets.base import Account, AlreadyExists, Changes, NotAllowed, Rejected, Target
 from connector.targets.compare import differences, is_nothing
 from connector.targets.keycloak import KeycloakTarget
 from connector.targets.registry import open_target
 from tests.contract.directory_contract import DirectoryContract
-from tests.contract.target_contract import GroupContract, Shape, TargetContract
+from tests.contract.target_contract import GroupContract, Shape
 from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.keycloak import Keycloak
 
@@ -85,7 +88,7 @@ class TestUsersWithRoles(UsersContract):
         yield opened("user", groups_are="roles")
 
 
-class TestClients(GroupContract, TargetContract):
+class TestClients(GroupContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="clientId", text="attributes.shown", optional="description")
@@ -130,13 +133,19 @@ class TestClients(GroupContract, TargetContract):
     def test_our_own_client_is_no_account(self, target: Target, keycloak: Keycloak) -> None:
         assert keycloak.client_id not in [account.attributes["clientId"] for account in target.accounts()]
 
-    def test_the_service_account_is_a_member(self, target: Target, opened: Open, wanted: Account, handle: str) -> None:
-        created = target.create(wanted)
+    def test_its_service_account_is_what_is_in_the_group(
+        self, target: Target, opened: Open, keycloak: Keycloak, shape: Shape, handle: str
+    ) -> None:
+        created = target.create(self.make(shape, f"Upper-{handle}"))
         group = target.create_group(handle, first_member=created.id)  # type: ignore[attr-defined]
+        human = keycloak.add_person(f"in-{handle}")
+        opened("user").join(group.id, human)
 
-        (member,) = opened("user").members(group.id)
+        (service,) = set(opened("user").members(group.id)) - {human}
+        members = set(target.members(group.id))  # type: ignore[attr-defined]
 
-        assert opened("user").read(member).attributes["username"] == f"service-account-{handle}"  # type: ignore[union-attr]
+        assert opened("user").read(service).attributes["username"] == f"service-account-upper-{handle}"  # type: ignore[union-attr]
+        assert members == {created.id, human}
 
 
 @pytest.mark.parametrize(("object", "mapping"), [("user", "keycloak"), ("client", "keycloak-client")])
@@ -190,6 +199,19 @@ def test_an_attribute_that_the_realm_would_drop_is_refused_before_anything_is_wr
         assert target.find("username", "dropped") == []
     finally:
         keycloak.admin("PUT", "/users/profile", profile)
+
+
+def test_a_key_signs_in_instead_of_a_secret(keycloak: Keycloak, tmp_path: Path) -> None:
+    key = jwk.ECKey.generate_key("P-256", parameters={"kid": "k1", "use": "sig", "alg": "ES256"})
+    (tmp_path / "key.pem").write_bytes(key.as_pem(private=True))
+    keys = json.dumps({"keys": [key.as_dict(private=False)]})
+    by_key = {"use.jwks.string": "true", "jwks.string": keys, "token.endpoint.auth.signing.alg": "ES256"}
+    keycloak.add_manager("by-key", clientAuthenticatorType="client-jwt", attributes=by_key)
+    options = {"client_id": "by-key", "private_key": f"file:{tmp_path / 'key.pem'}", "key_id": "k1"}
+
+    target = open_target("keycloak", "keycloak", {"url": keycloak.url, "realm": keycloak.realm, **options})
+
+    assert "users" in target.check()
 
 
 def test_a_wrong_secret_is_not_allowed_and_not_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,15 @@ from tests.contract.target_contract import GroupContract, Shape
 from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.scim2_server import Scim2Server
 
+_SERVED = ("Users", "Groups", "Agents")
+
 
 @pytest.fixture(scope="module")
 def agents_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
     folder = tmp_path_factory.mktemp("agents")
     schemas, types = folder / "schemas.json", folder / "types.json"
-    schemas.write_text(json.dumps(list(published.schema_documents("wzdk").values())))
-    types.write_text(json.dumps(list(published.type_documents().values())))
+    schemas.write_text(json.dumps(list(published.schema_documents(_SERVED, "wzdk").values())))
+    types.write_text(json.dumps(list(published.type_documents(_SERVED).values())))
     server = Scim2Server.start(folder, "--schema", str(schemas), "--resource-type", str(types))
     yield server
     server.stop()

@@ -116,6 +116,15 @@ class Keycloak:
         answer = self.admin("POST", "/users", {**body, "enabled": True, **more})
         return answer.headers["Location"].rpartition("/")[2]
 
+    def add_manager(self, client_id: str, **more: Any) -> None:
+        """A client whose service account may do what the connector does."""
+        client = {"clientId": client_id, "publicClient": False, "serviceAccountsEnabled": True, **more}
+        made = self.admin("POST", "/clients", {**client, "standardFlowEnabled": False})
+        account = self.admin("GET", f"/clients/{made.headers['Location'].rpartition('/')[2]}/service-account-user")
+        management = self.admin("GET", "/clients?clientId=realm-management").json()[0]["id"]
+        roles = [self.admin("GET", f"/clients/{management}/roles/{name}").json() for name in _ROLES]
+        self.admin("POST", f"/users/{account.json()['id']}/role-mappings/clients/{management}", roles)
+
     def _answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/realms/master", timeout=5).ok
@@ -140,12 +149,7 @@ class Keycloak:
             "protocolMapper": "oidc-audience-mapper",
             "config": {"included.custom.audience": self.scim_url, "access.token.claim": "true"},
         }
-        client = {"clientId": _CLIENT, "secret": _CLIENT_SECRET, "publicClient": False, "serviceAccountsEnabled": True}
-        made = self.admin("POST", "/clients", {**client, "standardFlowEnabled": False, "protocolMappers": [mapper]})
-        account = self.admin("GET", f"/clients/{made.headers['Location'].rpartition('/')[2]}/service-account-user")
-        management = self.admin("GET", "/clients?clientId=realm-management").json()[0]["id"]
-        roles = [self.admin("GET", f"/clients/{management}/roles/{name}").json() for name in _ROLES]
-        self.admin("POST", f"/users/{account.json()['id']}/role-mappings/clients/{management}", roles)
+        self.add_manager(_CLIENT, secret=_CLIENT_SECRET, protocolMappers=[mapper])
 
 
 def _attribute(name: str, scim_path: str) -> dict[str, Any]:

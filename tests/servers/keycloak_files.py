@@ -18,6 +18,7 @@ VERSION = "26.7.3"  # the newest that Maven Central gave as a whole when this wa
 _ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:tar.gz"
 _SHA256 = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy"
+_SECONDS = 500
 # What only a build can change: the database in memory, the SCIM API (a preview in 26.7), no health endpoints.
 _BUILD = ("--db=dev-mem", "--features=scim-api", "--health-enabled=false")
 
@@ -68,6 +69,11 @@ def _make(folder: Path) -> None:
 def _run(command: list[str | Path], log: Path, trouble: str) -> None:
     environment = {**os.environ, "JAVA_OPTS_KC_HEAP": "-Xmx512m"}
     with log.open("ab") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
-    if done.returncode != 0:
-        raise ServerError(f"{trouble}:\n{tail(log, 5)}")
+        try:
+            code = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment, timeout=_SECONDS, check=False
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    if code != 0:
+        raise ServerError(f"{trouble} (it ended with {code}, within {_SECONDS} s):\n{tail(log, 5)}")
