@@ -11,12 +11,16 @@ from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
 from connector.core.logs import logger
+from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import client_auth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.attempts import Attempts
+from connector.edges.oauth.certificates import Certificates
+from connector.edges.oauth.door import Door
 from connector.edges.oauth.federation import Federation
+from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
@@ -31,19 +35,33 @@ def create_app(parts: Parts) -> Flask:
     native.check()
     settings, domain = parts.settings, parts.domain
     signer = Signer(domain.keys)
-    tokens = Tokens(domain, signer, issuer=settings.url)
+    proofs = Proofs(domain, nonces=settings.dpop_nonce)
+    tokens = Tokens(domain, signer, issuer=settings.url, proofs=proofs, depth=settings.delegation_depth)
+    certificates = Certificates(settings.proxies, parts.client_anchors, domain.database.clock)
+
+    federation = Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3))
+    attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
+    door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
+
+    def shown() -> Shown:
+        return door.shown(request)
+
     app = Flask("connector", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.url_map.strict_slashes = False
-    app.register_blueprint(scim.blueprint(domain, base_url=settings.url, authenticate=tokens.caller))
+    app.register_blueprint(
+        scim.blueprint(domain, base_url=settings.url, authenticate=lambda header: tokens.caller(header, shown))
+    )
     app.register_blueprint(
         oauth.blueprint(
             domain,
             base_url=settings.url,
             tokens=tokens,
             signer=signer,
-            federation=Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3)),
-            attempts=Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds),
+            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag),
+            federation=federation,
+            door=door,
+            proofs=proofs,
         )
     )
     app.register_blueprint(
@@ -51,7 +69,7 @@ def create_app(parts: Parts) -> Flask:
             domain,
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
-            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic),
+            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
         )
     )
     app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))

@@ -132,9 +132,19 @@ def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:
     return found
 
 
-_PRIVATE_PARTS = frozenset(
-    {"d", "p", "q", "dp", "dq", "qi", "oth"}
-)  # a caller may hand over its private JWK by mistake: not kept
+# a caller may hand over its private JWK by mistake: not kept; `k` is a symmetric key, which is all private
+_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+
+
+def embedded_key(header: dict[str, Any]) -> jwk.Key:
+    """The public key in a token's own header: only for tokens that prove nothing but possession of it (RFC 9449 section 4.2)."""
+    key = header.get("jwk")
+    if not isinstance(key, dict) or not _PRIVATE_PARTS.union("k").isdisjoint(key):
+        raise Unauthenticated("the header must hold a public key as jwk, without private parts")
+    try:
+        return import_public(key, field="jwk")
+    except Invalid as problem:
+        raise Unauthenticated(problem.detail) from problem
 
 
 def _rsa_bits(public: dict[str, Any]) -> int:

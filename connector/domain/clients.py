@@ -1,23 +1,18 @@
 """Inbound clients (an IdP, an HR/IT workflow): create, authorise, and turn into callers."""
 
+from dataclasses import replace
+
 from connector.core.errors import Conflict, Invalid, NotFound
 from connector.domain import credentials
 from connector.domain.events import Action
+from connector.domain.scopes import AGENT_SCOPE as AGENT_SCOPE
+from connector.domain.scopes import SCOPES as SCOPES
+from connector.domain.scopes import granted
 from connector.domain.unit import Caller, Unit
 from connector.storage import clients, counters, resources
 from connector.storage import credentials as store
 from connector.storage.clients import Client
 
-SCOPES = {
-    "scim": "read and write everything over SCIM",
-    "scim:read": "read everything over SCIM",
-    "scim:agents": "read and write Agents",
-    "scim:users": "read and write Users",
-    "scim:groups": "read and write Groups",
-    "scim:agenticapplications": "read and write AgenticApplications",
-    "introspect": "ask whether a token is active",
-}
-AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
 PROFILES = ("default", "entra", "okta", "strict")
 DIALECTS = ("wzdk", "abbey", "superset")
 
@@ -114,7 +109,7 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
         return _caller(client) if client.active else None
     agent = resources.by_id(unit.tx, "agent", id)
     if agent is not None and agent.active:
-        return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+        return Caller("agent", agent.id, agent.name, granted(unit, id) | {AGENT_SCOPE})
     return None
 
 
@@ -128,16 +123,20 @@ def kind_of(unit: Unit, id: str) -> str | None:
 def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
     """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
     agent = resources.by_id(unit.tx, "agent", id)
-    if agent is None or not credentials.secret_matches(unit, id, secret):
+    if agent is None or credentials.with_secret(unit, id, secret) is None:
         return None
     return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
 
 
-def caller_of_bearer(unit: Unit, token: str) -> tuple[Caller, str | None] | None:
-    """The caller whose static bearer this is, and when the bearer ends."""
-    found = credentials.bearer(unit, token)
+def caller_of_static(unit: Unit, token: str) -> tuple[Caller, str | None] | None:
+    """The caller whose static bearer or API key this is, and when that ends. An API key allows its own scopes only."""
+    found = credentials.static(unit, token)
     caller = caller_of(unit, found.holder_id) if found else None
-    return (caller, found.not_after) if found and caller else None
+    if found is None or caller is None:
+        return None
+    if found.scopes is not None:
+        caller = replace(caller, scopes=caller.scopes & frozenset(found.scopes.split()))
+    return caller, found.not_after
 
 
 def _caller(client: Client) -> Caller:

@@ -24,7 +24,7 @@ from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
 from connector.storage.folding import create_fold
 
-SCHEMA = "0002"  # the newest file of migrations/versions; a test compares them
+SCHEMA = "0003"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
