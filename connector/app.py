@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -14,7 +16,7 @@ from connector.core.logs import logger
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.edges.oauth import blueprint as oauth
-from connector.edges.oauth import client_auth
+from connector.edges.oauth import client_auth, manage
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
@@ -70,6 +72,14 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
             authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
+        )
+    )
+    app.register_blueprint(
+        manage.blueprint(
+            domain,
+            authenticate=lambda header: tokens.caller(header, shown),
+            trust_domain=urlsplit(settings.url).hostname or "localhost",
+            certificate_life=timedelta(hours=settings.certificate_hours),
         )
     )
     app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))

@@ -57,8 +57,9 @@ class Parts:
             ) from problem
 
     def client_anchors(self) -> list[x509.Certificate]:
-        """The CAs whose client certificates count as trusted."""
-        return self._client_cas
+        """The CAs whose client certificates count as trusted: the operator's, and our own."""
+        own = [key.certificate for key in self.domain.keys.all("ca") if key.certificate is not None]
+        return [*self._client_cas, *own]
 
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""

@@ -64,6 +64,10 @@ class Settings(BaseModel):
     delegation_depth: int = Field(3, ge=1, le=8, description="How many may act for one another in a chain.")
     id_jag: bool = Field(False, description="Issue and accept identity assertion authorization grants (ID-JAG).")
 
+    certificate_hours: float = Field(
+        24.0, gt=0, le=24 * 90, description="How long a client certificate of our own CA lives (`connector ca`)."
+    )
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:

@@ -4,12 +4,14 @@ import functools
 import getpass
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 import orjson
 
 from connector.core import ids, logs
+from connector.core.clock import to_text, utc_now
 from connector.core.errors import ConnectorError
 from connector.domain.unit import Caller
 from connector.parts import Parts, assemble
@@ -65,3 +67,21 @@ def table(heading: list[str], rows: list[list[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [heading, *rows]
     ]
+
+
+class Ends(click.ParamType[str]):
+    """The end of something: a number of days from now, or a date; as a moment in text."""
+
+    name = "days or date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            if text.isdigit():
+                return to_text(utc_now() + timedelta(days=int(text)))
+            return to_text(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(f"must be a number of days or a date such as 2027-03-31, not {text!r}", param, ctx)
+
+
+ends = Ends()

@@ -20,30 +20,45 @@ _MAX_KEYS = 100
 
 
 class Signer:
-    """Signs and checks our own tokens with the `oauth` keys; the keys are imported once."""
+    """Signs and checks our own tokens with the `oauth` keys; each is imported once. Keys that others make are noticed."""
 
     def __init__(self, keys: KeyRing) -> None:
-        self._active = keys.active("oauth").id
-        self._private = _import(keys.active("oauth"))
-        self._public = {key.id: _import(key) for key in keys.all("oauth")}
+        self._ring = keys
+        self._imported: dict[str, jwk.Key] = {}
+        self._version = 0
+        self._import_all()
+
+    def version(self) -> int:
+        """Counts up with each change of our keys, which it looks for: what was verified before may not be any more."""
+        if self._ring.refresh():  # a new key, or one that was retired
+            self._import_all()
+        return self._version
 
     def sign(self, claims: dict[str, Any], *, type: str) -> str:
-        header = {"alg": _TOKEN_ALGORITHM, "kid": self._active, "typ": type}
-        return jws.serialize_compact(header, orjson.dumps(claims), self._private, algorithms=[_TOKEN_ALGORITHM])
+        self.version()
+        id = self._ring.active("oauth").id
+        header = {"alg": _TOKEN_ALGORITHM, "kid": id, "typ": type}
+        return jws.serialize_compact(header, orjson.dumps(claims), self._imported[id], algorithms=[_TOKEN_ALGORITHM])
 
     def open(self, token: str, *, type: str) -> dict[str, Any]:
         """The claims of a token that we signed and whose `typ` is that one. Unauthenticated for anything else."""
         header = unverified_header(token)
-        key = self._public.get(str(header.get("kid")))
+        self.version()
+        key = self._imported.get(str(header.get("kid")))
         if key is None or str(header.get("typ", "")).lower() != type:
             raise Unauthenticated("the token is not one of ours")
         return verify(token, [key], algorithms=[_TOKEN_ALGORITHM])
 
+    def _import_all(self) -> None:
+        self._imported = {key.id: _import(key) for key in self._ring.all("oauth")}
+        self._version += 1
+
     def public_set(self) -> dict[str, Any]:
         """The JWK Set (RFC 7517) that others verify our tokens with."""
+        self.version()
         keys = [
             {**key.as_dict(private=False), "use": "sig", "alg": _TOKEN_ALGORITHM, "kid": id}
-            for id, key in self._public.items()
+            for id, key in self._imported.items()
         ]
         return {"keys": keys}
 

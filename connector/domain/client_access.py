@@ -129,6 +129,11 @@ def trust_of(unit: Unit, issuer: str, subject: str) -> Trust | None:
     return clients.trust_of(unit.tx, issuer, subject)
 
 
+def trusts(unit: Unit, holder: str) -> list[Trust]:
+    """Whom a client or agent trusts."""
+    return clients.trusts(unit.tx, holder)
+
+
 def _issue(unit: Unit, holder: str, kind: str, expires: str | None) -> Issued:
     issued = credentials.issue(unit, "client", holder, kind, not_after=to_text(_end(expires, unit.tx.moment)))
     counters.advance(unit.tx, counters.CLIENTS)

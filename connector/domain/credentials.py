@@ -243,3 +243,12 @@ def used_before(unit: Unit, scope: str, identifier: str, expires: str) -> bool:
 
 def listing(unit: Unit, holder_id: str) -> list[Credential]:
     return credentials.of_holder(unit.tx, holder_id)
+
+
+def status(one: Credential, now: str) -> str:
+    """pending, active, expired or revoked."""
+    if one.revoked:
+        return "revoked"
+    if one.not_after and one.not_after <= now:
+        return "expired"
+    return "pending" if one.not_before > now else "active"

@@ -66,6 +66,7 @@ class Tokens:
         self._depth = depth
         self._known: dict[str, _Known] = {}  # by the token's SHA-256
         self._verified: dict[str, dict[str, Any]] = {}  # claims whose signature was verified, by the same
+        self._verified_by = 0
 
     def issue(self, unit: Unit, caller: Caller, wish: Wish) -> Token:
         """A token for the caller itself. Denied where it asks for more than it has, or is an agent that may not sign on."""
@@ -277,7 +278,9 @@ class Tokens:
 
     def _opened(self, unit: Unit, token: str) -> dict[str, Any]:
         """The claims of a token of ours that has not expired. A signature is verified once: it does not change."""
-        key = fingerprint(token)
+        key, version = fingerprint(token), self._signer.version()
+        if version != self._verified_by:
+            self._verified, self._verified_by = {}, version
         claims = self._verified.get(key)
         if claims is None:
             claims = self._signer.open(token, type=TYPE)
