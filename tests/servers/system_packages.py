@@ -33,6 +33,7 @@ SERVERS: dict[str, Needs] = {
         programs=(_POSTGRES_BINARIES + "initdb", _POSTGRES_BINARIES + "postgres"),
         packages=("postgresql",),
     ),
+    "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "apache": Needs(
         programs=(
             "apache2",

@@ -1,5 +1,7 @@
 """Token exchange (RFC 8693): who may act for whom, by which chain, with what; and what ends it."""
 
+import itertools
+
 import pytest
 
 from connector.domain import clients, credentials, delegations, scopes
@@ -79,7 +81,7 @@ def test_the_chain_nests_and_its_depth_is_limited(world):
     agents = [world.agent(f"a{n}") for n in range(5)]
     for one in agents:
         world.grant(one.id, "files.read")
-    for subject, actor in zip(agents, agents[1:], strict=False):
+    for subject, actor in itertools.pairwise(agents):
         world.delegate(subject.id, actor.id, "files.read")
     token = world.token(agents[0], "files.read")
     for actor in agents[1:4]:
