@@ -7,6 +7,7 @@ that revoking it, or all after a leak, keeps it out of our endpoints at once; el
 from datetime import timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -64,7 +65,7 @@ def _key_of(csr: bytes) -> ec.EllipticCurvePublicKey:
         sound = request.is_signature_valid
         key = request.public_key()
         jose.import_public(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), field="csr")
-    except ValueError as problem:
+    except (ValueError, UnsupportedAlgorithm) as problem:
         raise Invalid("csr must be a certificate signing request (PKCS #10) in PEM", field="csr") from problem
     if not sound:
         raise Invalid("csr is not signed with the key that it holds", field="csr")

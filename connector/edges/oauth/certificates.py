@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -102,7 +103,7 @@ def _chains_up(
     builder = builder.extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=policy)
     try:
         builder.build_client_verifier().verify(certificate, chain)
-    except verification.VerificationError:
+    except (verification.VerificationError, ValueError, UnsupportedAlgorithm):
         return False
     return True
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwk
 from joserfc.errors import JoseError
@@ -171,11 +172,11 @@ def _by_certificate(unit: Unit, presented: Presented, _audiences: Audiences) -> 
         for one in credentials.usable(unit, holder, "tls_name"):
             if one.name in names:
                 return holder, one
-    spki = shown.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     try:
+        spki = shown.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         key = jose.import_public(spki, field="certificate").thumbprint()
-    except Invalid as problem:
-        raise Refused(problem.detail, holder=holder) from problem
+    except (Invalid, ValueError, UnsupportedAlgorithm) as problem:
+        raise Refused("the client certificate has a key that we cannot use", holder=holder) from problem
     for one in credentials.usable(unit, holder, "public_key"):
         if hmac.compare_digest(one.thumbprint or "", key):
             return holder, one
