@@ -25,14 +25,16 @@ class Signer:
     def __init__(self, keys: KeyRing) -> None:
         self._ring = keys
         self._imported: dict[str, jwk.Key] = {}
-        self._version = 0
-        self._import_all()
+        self._version = -1
+        self.version()
 
     def version(self) -> int:
         """Counts up with each change of our keys, which it looks for: what was verified before may not be any more."""
-        if self._ring.refresh():  # a new key, or one that was retired
-            self._import_all()
-        return self._version
+        version = self._ring.refresh()
+        if version != self._version:
+            self._imported = {key.id: _import(key) for key in self._ring.all("oauth")}
+            self._version = version
+        return version
 
     def sign(self, claims: dict[str, Any], *, type: str) -> str:
         self.version()
@@ -48,10 +50,6 @@ class Signer:
         if key is None or str(header.get("typ", "")).lower() != type:
             raise Unauthenticated("the token is not one of ours")
         return verify(token, [key], algorithms=[_TOKEN_ALGORITHM])
-
-    def _import_all(self) -> None:
-        self._imported = {key.id: _import(key) for key in self._ring.all("oauth")}
-        self._version += 1
 
     def public_set(self) -> dict[str, Any]:
         """The JWK Set (RFC 7517) that others verify our tokens with."""

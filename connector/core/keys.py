@@ -60,17 +60,18 @@ class KeyRing:
             if not self._seal_file.exists():
                 _write(self._seal_file, os.urandom(32))
         self._seen = -1
+        self._version = 0
         self._keys: dict[str, list[SigningKey]] = {}
         self.refresh()
 
-    def refresh(self) -> bool:
-        """Read the folder again where it has changed, as when another process made a key; whether it had."""
+    def refresh(self) -> int:
+        """Read the folder again where it has changed, as when another process made a key. Counts up each time that it had."""
         seen = self._folder.stat().st_mtime_ns
-        if seen == self._seen:
-            return False
-        self._keys = {one: [_load(one, file) for file in self._files(one)] for one in (*PURPOSES, *OPTIONAL)}
-        self._seen = seen
-        return True
+        if seen != self._seen:
+            self._keys = {one: [_load(one, file) for file in self._files(one)] for one in (*PURPOSES, *OPTIONAL)}
+            self._seen = seen
+            self._version += 1
+        return self._version
 
     def make(self, purpose: str) -> SigningKey:
         """One more key of that purpose."""

@@ -105,7 +105,7 @@ def audience(unit: Unit, wanted: Iterable[str], resource: str | None, *, own: st
 
     Denied where the resource is not registered, or where the scopes belong to several and none was named.
     """
-    known = scopes.named(unit.tx, wanted)
+    known = _registered(unit, wanted)
     place = {name: known[name].resource if name in known else own for name in wanted}
     if resource is None:
         places = set(place.values())
@@ -120,9 +120,15 @@ def audience(unit: Unit, wanted: Iterable[str], resource: str | None, *, own: st
     return resource, frozenset(name for name, where in place.items() if where == resource)
 
 
+def _registered(unit: Unit, wanted: Iterable[str]) -> dict[str, Scope]:
+    """Those that are somebody else's; for our own alone the registry need not be asked."""
+    others = [name for name in wanted if name not in SCOPES and name != AGENT_SCOPE]
+    return scopes.named(unit.tx, others) if others else {}
+
+
 def lifetime(unit: Unit, wanted: Iterable[str], *, risk: str | None) -> timedelta:
     """How long a token may live: ten minutes, less where a scope says so or the agent's risk is high."""
-    limits = [timedelta(seconds=one.seconds) for one in scopes.named(unit.tx, wanted).values() if one.seconds]
+    limits = [timedelta(seconds=one.seconds) for one in _registered(unit, wanted).values() if one.seconds]
     return min([_BY_RISK.get(risk or "", LIFETIME), LIFETIME, *limits])
 
 
