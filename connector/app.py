@@ -20,10 +20,11 @@ from connector.edges.oauth import client_auth, manage
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
-from connector.edges.oauth.door import Door
+from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
 from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
+from connector.edges.saml import bearer
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
 from connector.parts import Parts
@@ -45,6 +46,13 @@ def create_app(parts: Parts) -> Flask:
     attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
     door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
 
+    own_assertions = bearer.verifier(
+        domain,
+        entity_id=settings.saml_entity_id,
+        audience=settings.url,
+        recipient=f"{settings.url}{PREFIX}/token",
+    )
+
     def shown() -> Shown:
         return door.shown(request)
 
@@ -60,7 +68,7 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             tokens=tokens,
             signer=signer,
-            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag),
+            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag, saml=own_assertions),
             federation=federation,
             door=door,
             proofs=proofs,

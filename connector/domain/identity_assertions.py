@@ -5,6 +5,7 @@ scopes. It is no access token.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,22 @@ JAG_TYPE = "oauth-id-jag+jwt"
 _JAG_LIFE = timedelta(minutes=5)
 _SKEW = timedelta(seconds=60)
 _MAX_LIFE = timedelta(hours=25)  # an ID token may live a working day
+
+
+@dataclass(frozen=True)
+class OwnAssertion:
+    """A SAML assertion of ours about an agent, verified and for us, until then."""
+
+    id: str
+    agent_id: str
+    until: datetime
+
+
+def take(unit: Unit, assertion: OwnAssertion, *, field: str) -> Subject:
+    """The agent that it is about. Denied where it came before (RFC 7522 section 3, point 10)."""
+    if credentials.used_before(unit, "saml bearer", assertion.id, to_text(assertion.until + _SKEW)):
+        raise Denied(f"{field}: it was used before", field=field)
+    return Subject(assertion.agent_id, not_after=assertion.until)
 
 
 def issue(signer: Signer, unit: Unit, order: Order, *, issuer: str, resource: str | None) -> tuple[str, int]:

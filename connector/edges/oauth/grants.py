@@ -4,19 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.core.errors import Denied
+from connector.core.errors import Denied, Invalid
 from connector.core.jose import Signer
 from connector.domain import identity_assertions
 from connector.domain.exchange import Subject, Wish
+from connector.domain.identity_assertions import OwnAssertion
 from connector.domain.tokens import Token, Tokens
 from connector.domain.unit import Caller, Unit
 from connector.edges.oauth.errors import OAuthError
 from connector.edges.oauth.federation import Vouched
 
 _TYPE = "urn:ietf:params:oauth:token-type:"
-ACCESS_TOKEN, JWT, ID_TOKEN, ID_JAG = (_TYPE + name for name in ("access_token", "jwt", "id_token", "id-jag"))
+ACCESS_TOKEN, JWT, ID_TOKEN, ID_JAG, SAML2 = (
+    _TYPE + name for name in ("access_token", "jwt", "id_token", "id-jag", "saml2")
+)
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+SAML_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,12 @@ class Request:
 
 
 class Grants:
-    """`id_jag`: identity assertion grants are issued and accepted."""
+    """`id_jag`: identity assertion grants are issued and accepted. `saml` verifies a SAML assertion of our own, or raises Invalid."""
 
-    def __init__(self, tokens: Tokens, signer: Signer, *, issuer: str, id_jag: bool) -> None:
+    def __init__(
+        self, tokens: Tokens, signer: Signer, *, issuer: str, id_jag: bool, saml: Callable[[str], OwnAssertion]
+    ) -> None:
+        self._saml = saml
         self._tokens = tokens
         self._signer = signer
         self._issuer = issuer
@@ -42,6 +49,7 @@ class Grants:
             "client_credentials": self._client_credentials,
             EXCHANGE: self._exchange,
             JWT_BEARER: self._jwt_bearer,
+            SAML_BEARER: self._saml_bearer,
         }
         # What an exchange can end in; another kind of answer is a line here.
         self._issued: dict[str, Callable[[Request, Subject], dict[str, Any]]] = {
@@ -65,6 +73,18 @@ class Grants:
         subject = self._vouched(request, _needed(request.form, "assertion"), "assertion", once=True)
         return _told(self._tokens.exchange(request.unit, request.caller, subject, request.wish))
 
+    def _saml_bearer(self, request: Request) -> dict[str, Any]:
+        """RFC 7522 section 2.1: an assertion that we issued, about the agent itself or one that it may act for."""
+        subject = self._own_assertion(request, _needed(request.form, "assertion"), "assertion")
+        return _told(self._tokens.exchange(request.unit, request.caller, subject, request.wish))
+
+    def _own_assertion(self, request: Request, text: str, field: str) -> Subject:
+        try:
+            found = self._saml(text)
+        except Invalid as problem:
+            raise Denied(f"{field}: {problem.detail}", field=field) from problem
+        return identity_assertions.take(request.unit, found, field=field)
+
     def _exchange(self, request: Request) -> dict[str, Any]:
         wanted = request.form.get("requested_token_type", ACCESS_TOKEN)
         if wanted not in self._issued:
@@ -79,7 +99,9 @@ class Grants:
             return self._vouched(request, token, "subject_token", once=False)
         if kind in (ACCESS_TOKEN, JWT):
             return self._tokens.subject(request.unit, token, field="subject_token")
-        raise OAuthError("invalid_request", f"subject_token_type must be {ACCESS_TOKEN}, {JWT} or {ID_TOKEN}")
+        if kind == SAML2:
+            return self._own_assertion(request, token, "subject_token")
+        raise OAuthError("invalid_request", f"subject_token_type must be {ACCESS_TOKEN}, {JWT}, {ID_TOKEN} or {SAML2}")
 
     def _vouched(self, request: Request, token: str, field: str, *, once: bool) -> Subject:
         if request.vouched is None:

@@ -149,7 +149,8 @@ def test_an_actor_token_must_be_the_clients_own(world, chain):
     [
         ({"subject_token": ""}, "invalid_request", "subject_token is required"),
         ({"subject_token": "junk"}, "invalid_request", "not a signed JWT"),
-        ({"subject_token_type": TYPE + "saml2"}, "invalid_request", "subject_token_type must be"),
+        ({"subject_token_type": TYPE + "saml1"}, "invalid_request", "subject_token_type must be"),
+        ({"subject_token_type": TYPE + "saml2"}, "invalid_request", "not base64url"),
         ({"requested_token_type": TYPE + "refresh_token"}, "invalid_request", "requested_token_type must be"),
         ({"requested_token_type": TYPE + "id-jag"}, "invalid_request", "requested_token_type must be"),
         ({"resource": "https://elsewhere.example"}, "invalid_target", "not registered"),
