@@ -60,7 +60,12 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.url_map.strict_slashes = False
     app.register_blueprint(
-        scim.blueprint(domain, base_url=settings.url, authenticate=lambda header: tokens.caller(header, shown))
+        scim.blueprint(
+            domain,
+            base_url=settings.url,
+            authenticate=lambda header: tokens.caller(header, shown),
+            catalogue=parts.catalogue,
+        )
     )
     app.register_blueprint(
         oauth.blueprint(

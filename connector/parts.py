@@ -11,11 +11,15 @@ from connector.core.errors import Misconfigured
 from connector.core.ids import NewId, new_id
 from connector.core.keys import KeyRing
 from connector.domain.unit import Domain
+from connector.edges.scim import catalogue_file
+from connector.edges.scim.catalogue_file import Catalogue
 from connector.mapping.load import shipped_folder
 from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
+from connector.provisioning.directory import DirectorySync
 from connector.provisioning.push import Push
 from connector.provisioning.reconcile import Reconciler
+from connector.provisioning.schedule import Schedule
 from connector.provisioning.worker import Worker
 from connector.settings import Settings
 from connector.storage.db import Database
@@ -29,6 +33,7 @@ class Parts:
     domain: Domain
     connections: Connections
     push: Push
+    catalogue: Catalogue
 
     @property
     def mapping_folders(self) -> list[Path]:
@@ -61,6 +66,22 @@ class Parts:
         own = [key.certificate for key in self.domain.keys.all("ca") if key.certificate is not None]
         return [*self._client_cas, *own]
 
+    @property
+    def directory(self) -> DirectorySync:
+        return DirectorySync(self.domain)
+
+    @property
+    def schedule(self) -> Schedule:
+        settings = self.settings
+        return Schedule(
+            self.domain,
+            self.connections,
+            self.reconciler,
+            self.directory,
+            reconcile_hours=settings.reconcile_hours,
+            follow_seconds=settings.follow_seconds,
+        )
+
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
@@ -80,13 +101,16 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             poll_seconds=settings.poll_seconds,
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
+            schedule=self.schedule,
         )
 
 
 def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_id) -> Parts:
-    """Open database and keys. Misconfigured where something does not fit."""
+    """Open database and keys, and read the catalogue. Misconfigured where something does not fit."""
+    catalogue = catalogue_file.read(settings.catalogue_file)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
     domain = Domain(database, KeyRing(settings.keys, clock=clock))
     own = [settings.mappings_dir] if settings.mappings_dir else []
-    return Parts(settings, domain, Connections(domain, [*own, shipped_folder()]), Push(domain, settings.url))
+    connections = Connections(domain, [*own, shipped_folder()])
+    return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)

@@ -32,6 +32,9 @@ class Settings(BaseModel):
     mappings_dir: Path | None = Field(
         None, description="Folder with your own mappings; one of the same name replaces ours."
     )
+    catalogue_file: Path | None = Field(
+        None, description="TOML file with the roles and entitlements that may be assigned; none is served without it."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     base_url: str = Field(
@@ -46,6 +49,12 @@ class Settings(BaseModel):
     push_threads: int = Field(4, ge=1, le=64, description="Pushes to one target at the same time.")
     lease_seconds: float = Field(60.0, ge=1, le=3600, description="After how long another worker takes over a push.")
     poll_seconds: float = Field(0.25, gt=0, le=60, description="How often the worker looks for work.")
+    reconcile_hours: float = Field(
+        24.0, ge=0, le=8760, description="How often each target is compared as a whole; 0: only by command."
+    )
+    follow_seconds: float = Field(
+        300.0, ge=0, le=86400, description="How often changes at targets that tell them are followed; 0: never."
+    )
 
     auth_failures: int = Field(
         20, ge=0, description="Failed authentications of a client from an address before it must wait; 0: no limit."

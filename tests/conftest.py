@@ -20,7 +20,7 @@ from tests.servers.availability import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.groups"]
 
 BASE_URL = "https://connector.example"
 _numbers = itertools.count(1)

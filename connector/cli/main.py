@@ -30,6 +30,7 @@ _COMMANDS = {
     ),
     "apply": ("runs", "apply", "Carry out a plan, exactly as it was made."),
     "reconcile": ("runs", "reconcile", "Make a plan and carry it out at once, unless it is stopped."),
+    "directory": ("directory", "directory", "People and groups that are read from a workforce IdP."),
     "push": ("runs", "push", "Push one agent now, to every target or to one."),
     "case": ("cases", "case", "Correlation cases: whose account is it? A person decides."),
 }

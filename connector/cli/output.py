@@ -3,7 +3,8 @@
 import functools
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,10 +27,13 @@ def operator() -> Caller:
     return Caller("operator", f"operator:{name}", name)
 
 
-def parts(*, checked: bool = True) -> Parts:
-    """The deployment that the settings name, with its database's schema checked."""
+def parts(*, checked: bool = True, serving: bool = False) -> Parts:
+    """The deployment that the settings name, with its database's schema checked.
+
+    A command tells a person by itself what it did: only what serves logs every step (or all do, at the level debug).
+    """
     settings = load()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level if serving or settings.log_level == "debug" else "error")
     ids.correlation_id.set(ids.new_correlation_id())
     assembled = assemble(settings)
     if checked:
@@ -67,6 +71,24 @@ def table(heading: list[str], rows: list[list[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [heading, *rows]
     ]
+
+
+@contextmanager
+def progress_shown(as_json: bool) -> Iterator[Callable[[str, int], None]]:
+    """Counts on one line of a terminal; nothing where nobody watches."""
+    if as_json or not sys.stderr.isatty():
+        yield lambda _what, _count: None
+        return
+    counts: dict[str, int] = {}
+
+    def told(what: str, count: int) -> None:
+        before = counts.get(what, 0)
+        counts[what] = before + count
+        if before == 0 or counts[what] // 100 > before // 100:
+            click.echo(f"\r{counts[what]} {what} ...   ", nl=False, err=True)
+
+    yield told
+    click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
 
 
 class Ends(click.ParamType[str]):

@@ -1,14 +1,11 @@
 """Commands that compare and write: preview, push, plan, apply, reconcile."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 import orjson
 
-from connector.cli.output import guarded, json_option, operator, parts, show
+from connector.cli.output import guarded, json_option, operator, parts, progress_shown, show
 from connector.cli.plans import plan_lines, report_lines, stopped_lines, summary
 from connector.cli.previews import preview_lines, preview_told
 from connector.cli.records import find_agent
@@ -16,7 +13,6 @@ from connector.core.errors import ConnectorError
 from connector.domain import plans, targets
 from connector.parts import Parts
 from connector.provisioning.reconcile import Report
-from connector.provisioning.survey import Progress
 
 
 @click.command()
@@ -50,7 +46,7 @@ def plan(target_name: str, as_json: bool) -> None:
     Example: connector plan okta
     """
     assembled = parts()
-    with _progress(as_json) as progress:
+    with progress_shown(as_json) as progress:
         stored, made = assembled.reconciler.plan(target_name, operator(), progress)
     brakes = orjson.loads(stored.brakes)
     told = {
@@ -80,7 +76,7 @@ def apply(plan_id: str, approve: str | None, reason: str, as_json: bool) -> None
     if approve is not None:
         with assembled.domain.change(operator()) as unit:
             plans.approve(unit, plan_id, approve, reason)
-    with _progress(as_json) as progress:
+    with progress_shown(as_json) as progress:
         report = assembled.reconciler.apply(plan_id, operator(), progress)
     _show_report(report, as_json)
 
@@ -95,7 +91,7 @@ def reconcile(target_name: str, as_json: bool) -> None:
     Example: connector reconcile okta
     """
     assembled = parts()
-    with _progress(as_json) as progress:
+    with progress_shown(as_json) as progress:
         stored, made = assembled.reconciler.plan(target_name, operator(), progress)
         if stored.brakes == "[]":
             report = assembled.reconciler.apply(stored.id, operator(), progress)
@@ -140,21 +136,3 @@ def _show_report(report: Report, as_json: bool) -> None:
     show({**told, "released": report.released, "writes": report.writes}, as_json, report_lines(report))
     if report.failed:
         raise SystemExit(1)
-
-
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Progress]:
-    """Counts on one line of a terminal; nothing where nobody watches."""
-    if as_json or not sys.stderr.isatty():
-        yield lambda _what, _count: None
-        return
-    counts: dict[str, int] = {}
-
-    def told(what: str, count: int) -> None:
-        before = counts.get(what, 0)
-        counts[what] = before + count
-        if before == 0 or counts[what] // 100 > before // 100:
-            click.echo(f"\r{counts[what]} {what} ...   ", nl=False, err=True)
-
-    yield told
-    click.echo("\r" + " " * 40 + "\r", nl=False, err=True)

@@ -34,7 +34,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
     logs.configure(settings.log_level)
     for name in ("host", "port", "workers"):  # the web processes read the environment
         os.environ[f"{PREFIX}{name.upper()}"] = str(getattr(settings, name))
-    assembled = parts(checked=False)
+    assembled = parts(checked=False, serving=True)
     assembled.domain.database.upgrade()
     _first_client(assembled)
     assembled.domain.database.close()
@@ -77,7 +77,7 @@ def worker() -> None:
 
     Example: connector worker
     """
-    assembled = parts()
+    assembled = parts(serving=True)
     running = assembled.worker()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from joserfc import jwk, jws
 from joserfc.errors import JoseError
 
@@ -14,6 +15,7 @@ from connector.core.keys import KeyRing, SigningKey
 
 ASSERTION_ALGORITHMS = ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")
 _TOKEN_ALGORITHM = "ES256"
+_ALGORITHM_OF = {"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "Ed25519": "EdDSA"}
 _MAX_TOKEN = 16 * 1024
 _MIN_RSA_BITS = 2048
 _MAX_KEYS = 100
@@ -59,6 +61,26 @@ class Signer:
             for id, key in self._imported.items()
         ]
         return {"keys": keys}
+
+
+def sign_with(private_pem: str, claims: dict[str, Any], *, header: dict[str, str]) -> str:
+    """A JWT signed with somebody's private key (PEM: RSA, EC P-256 or P-384, Ed25519). Invalid where the key is unfit."""
+    try:
+        key = _from_pem(private_pem.encode())
+        algorithm = _ALGORITHM_OF[str(key.as_dict(private=False).get("crv", "RSA"))]
+        signed = {"alg": algorithm, "typ": "JWT", **header}
+        return jws.serialize_compact(signed, orjson.dumps(claims), key, algorithms=[algorithm])
+    except (JoseError, ValueError, KeyError, TypeError):  # without its cause, which may hold the key
+        raise Invalid("the private key cannot sign: it must be RSA, EC P-256 or P-384, or Ed25519, in PEM") from None
+
+
+def certificate_thumbprint(pem: bytes) -> str:
+    """`x5t#S256` of a certificate (RFC 7515 section 4.1.8). Invalid where it is none."""
+    try:
+        digest = x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    except ValueError as problem:
+        raise Invalid("it is not a certificate in PEM") from problem
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def unverified_header(token: str) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""Evaluates the tree of core/query.py on plain data: the value filters of PATCH, and the oracle that the tests hold SQL against."""
+"""Evaluates filters and orders of core/query.py on plain data: the value filters of PATCH, what is in memory only, and the oracle
+that the tests hold SQL against.
+"""
 
 import operator
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-from connector.core.query import And, Compare, Element, Filter, Not, Or, Present, comparison_key
+from connector.core.query import And, Attribute, Compare, Element, Filter, Not, Or, Present, Sort, comparison_key
+
+T = TypeVar("T")
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -35,9 +39,30 @@ def matches(filter: Filter, data: Any) -> bool:
             found = value_at(data, attribute.path)
             if found is None or isinstance(found, bool) != isinstance(wanted, bool):
                 return False
-            if isinstance(found, str) and isinstance(wanted, str) and not attribute.case_exact:
-                found, wanted = comparison_key(found), comparison_key(wanted)
-            return _TESTS[word](found, wanted)
+            return _TESTS[word](_comparable(attribute, found), _comparable(attribute, wanted))
+
+
+def in_order(things: Iterable[T], sort: Sort, document: Callable[[T], Any]) -> list[T]:
+    """The things by the order of their documents: without a value last; descending is the same order from its other end."""
+
+    def key(thing: T) -> tuple[bool, Any]:
+        found = _ordered_by(sort, document(thing))
+        return found is None, found
+
+    found = sorted(things, key=key)
+    return found[::-1] if sort.descending else found
+
+
+def _ordered_by(sort: Sort, data: Any) -> Any:
+    """The value that the document is ordered by: in a list, of its primary element, else of its first."""
+    if sort.list_path:
+        elements = value_at(data, sort.list_path) or [None]
+        data = next((one for one in elements if value_at(one, ("primary",)) is True), elements[0])
+    return _comparable(sort.attribute, value_at(data, sort.attribute.path))
+
+
+def _comparable(attribute: Attribute, value: Any) -> Any:
+    return comparison_key(value) if isinstance(value, str) and not attribute.case_exact else value
 
 
 def value_at(data: Any, path: tuple[str, ...]) -> Any:

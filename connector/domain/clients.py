@@ -13,7 +13,7 @@ from connector.storage import clients, counters, resources
 from connector.storage import credentials as store
 from connector.storage.clients import Client
 
-PROFILES = ("default", "entra", "okta", "strict")
+PROFILES = ("default", "entra", "okta", "canaille", "strict")
 DIALECTS = ("wzdk", "abbey", "superset")
 
 

@@ -60,7 +60,7 @@ def delete(unit: Unit, record: Record) -> None:
     members = groups.clear(unit.tx, record.id)
     owned = resources.remove(unit, record)
     unit.record(Action.GROUP_DELETED, "group", record.id, name=record.name, left=_listed(members), agents=owned or None)
-    ownership.succeed(unit, owned)
+    ownership.left(unit, owned, record.id, "deleted")
     _look_at_agents(unit, members)
     unit.look(owned, priority=work.UPDATE)
 
@@ -68,6 +68,11 @@ def delete(unit: Unit, record: Record) -> None:
 def members(unit: Unit, group_id: str) -> list[tuple[str, str, str]]:
     """(id, kind, name) of each member, in order of id."""
     return groups.members(unit.tx, group_id)
+
+
+def has_more_members(unit: Unit, group_id: str, than: int) -> bool:
+    """Whether the group has more members than that; costs the same for any group."""
+    return groups.has_more(unit.tx, group_id, than)
 
 
 def _change_members(unit: Unit, group_id: str, changes: Iterable[MemberChange]) -> tuple[set[str], set[str]]:

@@ -23,7 +23,10 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
     if after is before:
         return before
     unit.record(Action.PERSON_CHANGED, "person", before.id, name=after.name, changed=changed)
-    unit.look(owners.agents_of(unit.tx, before.id), priority=work.UPDATE)
+    agents = owners.agents_of(unit.tx, before.id)
+    if before.active and not after.active:
+        ownership.left(unit, agents, before.id, "disabled")
+    unit.look(agents, priority=work.UPDATE)
     return after
 
 
@@ -32,7 +35,7 @@ def delete(unit: Unit, record: Record) -> None:
     agents = resources.remove(unit, record)
     tombstones.put(unit.tx, "person", record.id, record.name)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
-    ownership.succeed(unit, agents)
+    ownership.left(unit, agents, record.id, "deleted")
     unit.look(agents, priority=work.UPDATE)
 
 

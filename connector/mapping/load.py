@@ -29,16 +29,21 @@ from connector.mapping.schema import (
     ADDRESSED,
     CORRELATE_KEYS,
     CORRELATE_REQUIRED,
+    DIRECTORY_KEYS,
+    DIRECTORY_REQUIRED,
     GROUPS_KEYS,
     KINDS,
     MAPPING_KEYS,
     MAPPING_REQUIRED,
+    MATCHES,
     OBJECTS,
     PEOPLE_KEYS,
     PEOPLE_REQUIRED,
+    PERSON_FIELDS,
     RULE_KEYS,
     STRENGTHS,
     Correlation,
+    Directory,
     Groups,
     Mapping,
     People,
@@ -104,6 +109,7 @@ def _mapping(document: Document, root: yaml.Node, digest: str) -> Mapping:
         people=_people(document, parts["people"]) if "people" in parts else None,
         groups=_groups(document, parts["groups"]) if "groups" in parts else None,
         policies=_policies(document, parts, account),
+        directory=_directory(document, parts["directory"]) if "directory" in parts else None,
     )
 
 
@@ -175,6 +181,18 @@ def _people(document: Document, node: yaml.Node) -> People:
     account = document.text(parts["account"]) if "account" in parts else ""
     person = document.choice(parts["person"], PEOPLE_KEYS["person"]["enum"]) if "person" in parts else ""
     return People(account, person)
+
+
+def _directory(document: Document, node: yaml.Node) -> Directory:
+    parts = document.record(node, DIRECTORY_KEYS, DIRECTORY_REQUIRED)
+    people = document.record(parts["people"], PERSON_FIELDS, ("userName",)) if "people" in parts else {}
+    named = {field: document.text(value) for field, value in people.items()}
+    match = document.choice(parts["match"], MATCHES) if "match" in parts else MATCHES[0]
+    if match not in (MATCHES[0], *named) and "match" in parts:
+        document.problem(
+            parts["match"], f'people are to be matched by {match}, and "people" does not say where that is'
+        )
+    return Directory(named, match, document.text(parts["groups"], empty=True) if "groups" in parts else None)
 
 
 def _groups(document: Document, node: yaml.Node) -> Groups:

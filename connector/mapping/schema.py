@@ -17,10 +17,32 @@ from connector.mapping.queries import MAX_LENGTH
 
 # What an agent can be at each kind of target, the usual one first. A test compares it with targets/registry.py, which a mapping
 # must not know.
-OBJECTS: Final = {"memory": ("account",), "scim": ("user",), "ldap": ("entry",)}
+OBJECTS: Final = {
+    "memory": ("account",),
+    "scim": ("user", "agent"),
+    "ldap": ("entry",),
+    "active_directory": ("user",),
+    "keycloak": ("user", "client"),
+    "okta": ("user", "agent"),
+    "entra": ("user", "agent"),
+    "pingone": ("user",),
+}
 KINDS: Final = tuple(OBJECTS)
-ADDRESSED: Final = frozenset({"ldap"})  # kinds whose accounts have an address apart from their anchor
+ADDRESSED: Final = frozenset(
+    {"active_directory", "ldap"}
+)  # kinds whose accounts have an address apart from their anchor
 STRENGTHS: Final = ("strong", "weak")
+MATCHES: Final = ("never", "userName", "email")
+PERSON_FIELDS: Final = (
+    "userName",
+    "displayName",
+    "givenName",
+    "familyName",
+    "email",
+    "title",
+    "department",
+    "employeeNumber",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,19 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class Directory:
+    """The target as the source of people and groups. `people` goes from a field of a person (PERSON_FIELDS) to the attribute there.
+
+    `match` says by what a person whom we know already is recognised, or `never`; groups are brought in whose name begins with
+    `groups`, none where it is None.
+    """
+
+    people: abc.Mapping[str, str]
+    match: str = MATCHES[0]
+    groups: str | None = None
+
+
+@dataclass(frozen=True)
 class Mapping:
     """One mapping file. `name` is empty for targets without addresses; `people` and `groups` are None where not wanted.
 
@@ -68,6 +103,7 @@ class Mapping:
     people: People | None
     groups: Groups | None
     policies: Policies
+    directory: Directory | None = None
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -131,6 +167,21 @@ GROUPS_KEYS: Final[Keys] = {
     "create": {"type": "boolean", "description": "create groups that the target does not have (default true)"},
 }
 
+DIRECTORY_KEYS: Final[Keys] = {
+    "people": {
+        "type": "object",
+        "properties": {name: _TEXT for name in PERSON_FIELDS},
+        "additionalProperties": False,
+        "required": ["userName"],
+        "description": "field of a person to the attribute that holds it in the directory",
+    },
+    "match": {
+        "enum": list(MATCHES),
+        "description": "by what a person whom we know already is taken for the one in the directory; never: a case for a person",
+    },
+    "groups": {"type": "string", "description": "bring in the groups whose names begin so; absent: none"},
+}
+
 MAPPING_KEYS: Final[Keys] = {
     "target": {"enum": list(KINDS), "description": "kind of target"},
     "object": {
@@ -145,16 +196,18 @@ MAPPING_KEYS: Final[Keys] = {
     "name": {
         **_RULES,
         "minProperties": 1,
-        "description": "the account's relative name: naming attribute to rule (ldap)",
+        "description": "the account's relative name: naming attribute to rule (directories)",
     },
     "account": {**_RULES, "minProperties": 1, "description": "attribute at the target to rule"},
     "people": {"$ref": "#/$defs/people", "description": "how an owner is found at the target; absent: not looked for"},
+    "directory": {"$ref": "#/$defs/directory", "description": "people and groups that are read from there"},
     "groups": {"$ref": "#/$defs/groups", "description": "groups at the target; absent: membership is not ours"},
     **POLICY_KEYS,
 }
 
 MAPPING_REQUIRED: Final = ("target", "correlate", "account")
 CORRELATE_REQUIRED: Final = ("account", "agent")
+DIRECTORY_REQUIRED: Final = ("people",)
 PEOPLE_REQUIRED: Final = ("account", "person")
 REPLACE_REQUIRED: Final = ("pattern", "with")
 
@@ -183,6 +236,7 @@ def json_schema() -> dict[str, Any]:
             "correlate": _record(CORRELATE_KEYS, CORRELATE_REQUIRED),
             "people": _record(PEOPLE_KEYS, PEOPLE_REQUIRED),
             "groups": _record(GROUPS_KEYS, ()),
+            "directory": _record(DIRECTORY_KEYS, DIRECTORY_REQUIRED),
             "guard": _record(GUARD_KEYS, ()),
         },
     }

@@ -38,14 +38,20 @@ class Subject:
 def gather(unit: Unit, agent_id: str, target: str, base_url: str) -> Subject:
     """All that the account of one agent depends on."""
     held = links.find(unit.tx, agent_id, target)
-    return gather_many(unit, [agent_id], {agent_id: held} if held else {}, base_url)[0]
+    return gather_many(unit, [agent_id], target, {agent_id: held} if held else {}, base_url)[0]
 
 
-def gather_many(unit: Unit, agent_ids: list[str], held: Mapping[str, Link], base_url: str) -> list[Subject]:
-    """Read all that the accounts of these agents depend on, in one transaction; nothing outside is asked. `held` are their links."""
+def gather_many(
+    unit: Unit, agent_ids: list[str], target: str, held: Mapping[str, Link], base_url: str
+) -> list[Subject]:
+    """Read all that the accounts of these agents depend on, in one transaction; nothing outside is asked. `held` are their links.
+
+    Groups that are read from the target (provisioning/directory.py) are not among the facts there: it is the authority for them.
+    """
     found = {id: one for id, one in resources.by_ids(unit.tx, agent_ids).items() if one.kind == "agent"}
     documents = agents.documents(unit, list(found.values()))
     joined = groups.memberships(unit.tx, found)
+    theirs = links.linked(unit.tx, target, {id for some in joined.values() for id, _ in some}) if joined else set()
     owned = owners.of_agents(unit.tx, found)
     holders = resources.by_ids(unit.tx, {one.holder_id for some in owned.values() for one in some})
     called = resources.makers_external_ids(unit.tx, found)
@@ -66,7 +72,7 @@ def gather_many(unit: Unit, agent_ids: list[str], held: Mapping[str, Link], base
             "id": id,
             "externalId": called.get(id),
             "governance": document.get(GOVERNANCE, {}),
-            "groups": [name for _, name in joined.get(id, [])],
+            "groups": [name for group_id, name in joined.get(id, []) if group_id not in theirs],
             "connector": {"baseUrl": base_url, "domain": urlsplit(base_url).hostname or ""},
         }
         expired = agent.expires is not None and agent.expires <= unit.tx.now

@@ -21,7 +21,7 @@ def hold(domain: Domain, connections: Connections, name: str) -> bool:
     guard = mapping.policies.guard
     with domain.view() as unit:
         rows = outbox.removing(unit.tx, f"target:{name}", most=guard.removals + guard.free + 1)
-        linked = links.count(unit.tx, name)
+        linked = links.count_agents(unit.tx, name)
         held = stored.waiting(unit.tx, name, QUEUE)
         if len(rows) <= guard.allowed(linked) and held is None:
             return False

@@ -14,7 +14,7 @@ from connector.core.clock import to_text
 from connector.core.errors import Conflict
 from connector.core.ids import new_correlation_id
 from connector.domain import plans as kept
-from connector.domain.unit import SYSTEM, Caller, Domain, Unit
+from connector.domain.unit import SYSTEM, UPDATE, Caller, Domain, Unit
 from connector.provisioning.attempt import Attempts, Outcome
 from connector.provisioning.connections import Connections
 from connector.provisioning.correlate import Doubt
@@ -22,8 +22,9 @@ from connector.provisioning.plan import NOT_WRITTEN
 from connector.provisioning.plans import QUEUE, Entry, Plan, brakes, loads
 from connector.provisioning.push import Push, open_case
 from connector.provisioning.survey import Progress, Surveyor
-from connector.storage import cases, leases, outbox, targets
+from connector.storage import cases, leases, links, outbox, targets
 from connector.storage.plans import PlanRecord
+from connector.targets.base import ChangedPage, ChangesTarget, CookieExpired
 
 _LEASE = timedelta(minutes=10)
 _MOST_CASES = 1000  # of accounts that are nobody's: more are a wrong base, and not a list to go through by hand
@@ -69,8 +70,41 @@ class Reconciler:
             with self._domain.change(by) as unit:
                 stored = kept.keep(unit, name, survey.plan.kind, survey.plan.text, survey.plan.counts, tripped)
                 _keep_cases(unit, name, survey.doubts)
-                targets.change(unit.tx, name, read=unit.tx.now)
+                targets.change(unit.tx, name, read=unit.tx.now, cookie=survey.cookie)
         return stored, survey.plan
+
+    def follow(self, name: str, progress: Progress) -> int:
+        """Read what has changed at the target since the last look, and have the worker look at the agents concerned; how many.
+
+        Each page's cookie is kept, so that the next look goes on from there. Where the target has forgotten the cookie, or shows more
+        accounts gone than the guard allows, nothing is done: a whole look must follow (the cookie is dropped).
+        """
+        with self._alone(name, progress) as told:
+            at = self._connections.open(name)
+            with self._domain.view() as unit:
+                cookie = targets.find(unit.tx, name).cookie  # type: ignore[union-attr]
+                allowed = at.mapping.policies.guard.allowed(links.count_agents(unit.tx, name))
+            if not cookie or not isinstance(at.target, ChangesTarget):
+                return 0
+            followed, gone = 0, 0
+            try:
+                for page in at.target.changes(cookie):
+                    gone += len(page.gone)
+                    if gone > allowed:
+                        raise CookieExpired(f"{gone} accounts are gone at once")
+                    followed += self._followed(name, page)
+                    told("changes read", len(page.accounts) + len(page.gone))
+            except CookieExpired:
+                with self._domain.change(SYSTEM) as unit:
+                    targets.change(unit.tx, name, cookie=None)
+            return followed
+
+    def _followed(self, name: str, page: ChangedPage) -> int:
+        with self._domain.change(SYSTEM) as unit:
+            changed = links.holders(unit.tx, name, [*(one.id for one in page.accounts), *page.gone])
+            unit.look_at(name, changed, priority=UPDATE)
+            targets.change(unit.tx, name, cookie=page.cookie)
+        return len(changed)
 
     def apply(self, plan_id: str, by: Caller, progress: Progress) -> Report:
         """Carry out the plan, unless it is stopped (Denied). What has changed since it was made is left to the next run."""

@@ -18,7 +18,7 @@ from connector.provisioning.plans import RECONCILE, Document, Entry, Plan, Read,
 from connector.provisioning.push import Connected, Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
-from connector.targets.base import Account, GroupTarget, Members
+from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members
 
 Progress = Callable[[str, int], None]
 _BATCH = 500
@@ -30,6 +30,7 @@ class Survey:
 
     plan: Plan
     doubts: dict[str, Doubt]
+    cookie: str | None
 
 
 class Surveyor:
@@ -41,19 +42,17 @@ class Surveyor:
 
     def whole(self, at: Connected, progress: Progress) -> Survey:
         """Every account and every agent. An error of the read is an error of the survey: a part of the accounts is never taken for all."""
-        accounts: dict[str, Account] = {}
-        for account in at.target.accounts():
-            accounts[account.id] = account
-            progress("accounts read", 1)
+        accounts, cookie = _read(at, progress)
         with self._domain.view() as unit:
-            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name)}
+            agents = resources.ids_of_kind(unit.tx, "agent")
+            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name, agents_only=True)}
             look = _Look(
                 self._domain,
                 self._push,
                 at,
                 accounts,
                 held,
-                agents=resources.ids_of_kind(unit.tx, "agent"),
+                agents=agents,
                 waiting=outbox.waiting(unit.tx, f"target:{at.name}"),
                 ignored=cases.ignored(unit.tx, at.name),
             )
@@ -61,7 +60,25 @@ class Surveyor:
         entries = tuple(look.entries(progress))
         nobodys = look.unmatched(entries)
         plan = Plan(at.name, RECONCILE, entries, Read(len(accounts), len(held), missing, nobodys))
-        return Survey(plan, look.doubts)
+        return Survey(plan, look.doubts, cookie)
+
+
+def _read(at: Connected, progress: Progress) -> tuple[dict[str, Account], str | None]:
+    """Every account by its anchor; and the cookie from which changes can be followed, where the target tells them."""
+    accounts: dict[str, Account] = {}
+    if isinstance(at.target, ChangesTarget) and Capability.CHANGES in at.target.capabilities:
+        cookie = ""
+        for page in at.target.changes(""):
+            accounts |= {one.id: one for one in page.accounts}
+            for id in page.gone:
+                accounts.pop(id, None)
+            cookie = page.cookie
+            progress("accounts read", len(page.accounts))
+        return accounts, cookie
+    for account in at.target.accounts():
+        accounts[account.id] = account
+        progress("accounts read", 1)
+    return accounts, None
 
 
 @dataclass
@@ -105,7 +122,7 @@ class _Look:
             anew = [id for id in batch if not self._is_as_it_was(id, gone=id not in living)]
             with self.domain.view() as unit:
                 held = {id: self.links[id] for id in anew if id in self.links}
-                gathered = gather_many(unit, anew, held, self.push.base_url)
+                gathered = gather_many(unit, anew, self.at.name, held, self.push.base_url)
             for subject in gathered:
                 entry = self._entry(subject)
                 if entry is not None:
@@ -191,18 +208,20 @@ class _Memberships:
     """Who is in which group, read a group at a time where the target can: one call for all of its members."""
 
     def __init__(self, at: Connected) -> None:
-        self._at = at
+        # Asked once: whether a target keeps a protocol is slow to find out, and this is asked for every account.
+        self._target = at.target if isinstance(at.target, GroupTarget) and at.keeps_groups else None
+        self._lists = at.target if isinstance(at.target, Members) else None
         self._members: dict[str, frozenset[str]] = {}
         self._groups: dict[str, str | None] = {}
 
     def of(self, account: Account, names: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that hold the account."""
-        target = self._at.target
-        if not self._at.keeps_groups or not isinstance(target, GroupTarget):
+        if self._target is None:
             return frozenset()
+        target, lists = self._target, self._lists
         ids = {id: name for name in names if (id := self._group(target, name)) is not None}
-        if isinstance(target, Members):
-            return frozenset(name for id, name in ids.items() if account.id in self._read(target, id))
+        if lists is not None:
+            return frozenset(name for id, name in ids.items() if account.id in self._read(lists, id))
         return frozenset(ids[id] for id in target.memberships(account.id, ids)) if ids else frozenset()
 
     def _group(self, target: GroupTarget, name: str) -> str | None:

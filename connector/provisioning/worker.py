@@ -18,6 +18,7 @@ from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
 from connector.provisioning.gates import MOST_THREADS, Gates
 from connector.provisioning.push import Push
+from connector.provisioning.schedule import Schedule
 from connector.storage import outbox, searchable, tally
 from connector.storage.outbox import Claim
 
@@ -44,6 +45,7 @@ class Worker:
         lease_seconds: float = 60.0,
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self._domain = domain
         self._tell_app = tell_app
@@ -53,6 +55,7 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
+        self._schedule = schedule
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._running: dict[str, int] = {}
         self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
@@ -115,8 +118,10 @@ class Worker:
         timer.start()
         try:
             while not deadline.is_set():
-                busy = self.turn()
-                if not busy and not any(self._running.values()):
+                idle = not any(
+                    self._running.values()
+                )  # before the turn: what ends during it may have kept it from claiming
+                if not self.turn() and idle:
                     return True
                 deadline.wait(0.01)
             return False
@@ -166,6 +171,8 @@ class Worker:
             return
         self._housekept = now
         self._renew()
+        if self._schedule is not None:
+            self._schedule.start_due()
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)

@@ -4,10 +4,7 @@ A session is one connection with both faces: the driver's own, for BEGIN, COMMIT
 everything else. SQLAlchemy is told that the connection commits by itself, so that only we open and close transactions.
 """
 
-import fcntl
-import os
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +16,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.clock import Clock, to_text, utc_now
-from connector.core.errors import Invalid, Misconfigured, Unavailable
+from connector.core.errors import Misconfigured
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
+from connector.storage.failures import busy, translated
 from connector.storage.folding import create_fold
+from connector.storage.writer_queue import WriterQueue
 
 SCHEMA = "0003"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
-_RETRIED = ("40001", "40P01", "55P03")  # PostgreSQL: serialization failure, deadlock, lock not available
 _SESSIONS = 48
 # Reading first and writing later, a transaction of SQLite could not get the lock any more; PostgreSQL is to show one state to all
 # statements of a reader, as SQLite does. None is a single statement, which is a transaction by itself.
@@ -133,7 +131,7 @@ class Database:
         self._own = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.dialect = self.url.get_backend_name()
         self._idle: deque[_Session] = deque()
-        self._queue = _WriterQueue(self.url.database) if self.dialect == "sqlite" and self.url.database else None
+        self._queue = WriterQueue(self.url.database) if self.dialect == "sqlite" and self.url.database else None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -170,10 +168,10 @@ class Database:
         except BaseException as problem:
             if session is not None:
                 self._roll_back(session, begun=writing is not None)
-            translated = _translated(problem)
-            if translated is None:
+            meant = translated(problem)
+            if meant is None:
                 raise
-            raise translated from problem
+            raise meant from problem
         self._idle.append(session)
 
     def _begin(self, statement: str | None) -> _Session:
@@ -186,7 +184,7 @@ class Database:
         session = _Session(self._own)
         if not session.begin(statement):
             self._forget(session)
-            raise _busy()
+            raise busy()
         return session
 
     def _roll_back(self, session: _Session, *, begun: bool) -> None:
@@ -242,57 +240,6 @@ class Database:
         while self._idle:
             self._idle.pop().discard()
         self.engine.dispose()
-
-
-class _WriterQueue:
-    """Writers of an SQLite database wait for each other here: SQLite's own waiting sleeps and polls, up to 100 ms at a time.
-
-    A lock on a file beside the database queues the processes, a lock in memory the threads of this one.
-    """
-
-    def __init__(self, database: str) -> None:
-        self._threads = threading.Lock()
-        self._path = f"{database}.lock"
-        self._file: int | None = None
-        self._owner = 0
-
-    def __enter__(self) -> None:
-        self._threads.acquire()
-        try:
-            if self._file is None or self._owner != os.getpid():  # a forked child must not share its parent's lock
-                self._file, self._owner = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), os.getpid()
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
-            self._threads.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        assert self._file is not None
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._threads.release()
-
-
-def _translated(problem: BaseException) -> Exception | None:
-    """What an error of the database means to the caller; None where it means nothing to them."""
-    original = getattr(problem, "orig", None) or problem
-    if isinstance(original, sa.exc.TimeoutError):  # every session is in use
-        return _busy()
-    if isinstance(original, sqlite3.OperationalError):
-        busy = original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        return _busy() if busy else None
-    code = getattr(original, "sqlstate", None)
-    kind = {base.__name__ for base in type(original).__mro__}
-    if code in _RETRIED:
-        return _busy()
-    if "OperationalError" in kind and (code is None or code.startswith(("08", "57P"))):
-        return Unavailable("the database does not answer", retry_after=5)
-    if "DataError" in kind:  # PostgreSQL keeps no U+0000 in a text
-        return Invalid("a value holds something that the database cannot keep, such as the character U+0000")
-    return None
-
-
-def _busy() -> Unavailable:
-    return Unavailable("the database is busy with another change; try again", retry_after=1)
 
 
 def _alembic() -> Any:

@@ -18,6 +18,9 @@ _members = Prepared(
     .where(_m.group_id == sa.bindparam("group"))
     .order_by(_m.member_id)
 )
+_one_behind = Prepared(
+    sa.select(sa.literal_column("1")).where(_m.group_id == sa.bindparam("group")).limit(1).offset(sa.bindparam("skip"))
+)
 _rename = Prepared(sa.update(t.member).where(_m.member_id == sa.bindparam("id")), columns=("display",))
 _joined = sa.select(_m.member_id, _m.group_id, t.resource.c.name).join(t.resource, t.resource.c.id == _m.group_id)
 _memberships = Prepared(_joined.where(within(_m.member_id, "ids")).order_by(t.resource.c.name_key))
@@ -40,6 +43,10 @@ def members(tx: Transaction, group_id: str) -> list[tuple[str, str, str]]:
 
 def member_ids(tx: Transaction, group_id: str) -> set[str]:
     return set(tx.execute(sa.select(_m.member_id).where(_m.group_id == group_id)).scalars())
+
+
+def has_more(tx: Transaction, group_id: str, than: int) -> bool:
+    return _one_behind.first(tx, group=group_id, skip=than) is not None
 
 
 def memberships(tx: Transaction, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:

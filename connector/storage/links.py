@@ -1,12 +1,16 @@
 """Links: a record of ours and its counterpart (account, group) at one target."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import within
+from connector.storage.prepared import Prepared
 
 UNKNOWN = "{}"  # nothing is remembered of the account: a person has linked it
 
@@ -24,6 +28,9 @@ class Link:
 
 
 _COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
+_of_agent = _l.resource_id.startswith("agt-")  # the ids of agents begin so (domain/schema.py)
+_linked = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
+_holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
@@ -36,16 +43,30 @@ def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
     return tx.execute(sa.select(_l.resource_id).where(_l.target == target, _l.remote_id == remote_id)).scalar()
 
 
-def of_target(tx: Transaction, target: str) -> list[Link]:
-    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.target == target))]
+def holders(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
+    """The ids of the records that these accounts are linked to."""
+    return [row[0] for row in _holders.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
+
+
+def linked(tx: Transaction, target: str, ids: Iterable[str]) -> set[str]:
+    """Of these records those that are linked to something at the target."""
+    return {row[0] for row in _linked.all(tx, target=target, ids=orjson.dumps(list(ids)).decode())}
+
+
+def of_target(tx: Transaction, target: str, *, agents_only: bool = False) -> list[Link]:
+    """The links there: of agents, and of the people and groups that are read from there."""
+    only = [_of_agent] if agents_only else []
+    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.target == target, *only))]
 
 
 def of_resource(tx: Transaction, resource_id: str) -> list[Link]:
     return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.resource_id == resource_id))]
 
 
-def count(tx: Transaction, target: str) -> int:
-    return int(tx.execute(sa.select(sa.func.count()).select_from(t.link).where(_l.target == target)).scalar() or 0)
+def count_agents(tx: Transaction, target: str) -> int:
+    """How many agents are linked there."""
+    counted = sa.select(sa.func.count()).select_from(t.link).where(_l.target == target, _of_agent)
+    return int(tx.execute(counted).scalar() or 0)
 
 
 def save(tx: Transaction, link: Link) -> None:

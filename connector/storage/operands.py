@@ -3,6 +3,7 @@
 Each place answers three questions about a path: its value, whether it is there, and its elements. The same on every database.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -185,15 +186,35 @@ def _members(view: View) -> Relation:
 
 
 def _groups(view: View) -> Relation:
-    m, other = t.member, t.resource.alias()
-    columns = {
-        (): text(m.c.group_id),
-        ("value",): text(m.c.group_id),
-        ("type",): text(sa.literal("direct")),
-        ("display",): Operand(other.c.name, other.c.name_key),
-    }
-    joined = m.join(other, other.c.id == m.c.group_id)
-    return Relation(joined, m.c.member_id, (), Related(view, columns))
+    """Groups that a resource is in directly: enough to tell whether there are any."""
+    m, group = t.member, t.resource.alias()
+    joined = m.join(group, group.c.id == m.c.group_id)
+    place = _one_group(m.c.group_id, Operand(group.c.name, group.c.name_key), sa.literal("direct"), view)
+    return Relation(joined, m.c.member_id, (), place)
+
+
+def _one_group(id: Expression, display: Operand, type: Expression, view: View) -> Related:
+    return Related(view, {(): text(id), ("value",): text(id), ("display",): display, ("type",): text(type)})
+
+
+def all_below(meets: Callable[[Place], Condition], view: View) -> Relation:
+    """Every group that meets the condition, with everybody who is in it or in a group below it (RFC 7643 section 4.1.2).
+
+    Groups are followed downwards, of which there are few, and not their members.
+    """
+    top, edge, m, same = t.resource.alias(), t.member.alias(), t.member.alias(), t.member.alias()
+    named = _one_group(top.c.id, Operand(top.c.name, top.c.name_key), sa.literal("direct"), view)
+    first = sa.select(top.c.id.label("top"), top.c.id.label("group_id")).where(top.c.kind == "group", meets(named))
+    rows = first.cte(recursive=True)
+    deeper = sa.select(rows.c.top, edge.c.member_id).join(edge, edge.c.group_id == rows.c.group_id)
+    rows = rows.union(deeper.where(edge.c.member_kind == "group"))
+    is_direct = sa.exists().where(same.c.group_id == rows.c.top, same.c.member_id == m.c.member_id)
+    shown = t.resource.alias()
+    name, key = (
+        sa.select(one).where(shown.c.id == rows.c.top).scalar_subquery() for one in (shown.c.name, shown.c.name_key)
+    )
+    place = _one_group(rows.c.top, Operand(name, key), sa.case((is_direct, "direct"), else_="indirect"), view)
+    return Relation(rows.join(m, m.c.group_id == rows.c.group_id), m.c.member_id, (), place)
 
 
 def _ownerships(view: View, role: str) -> Relation:

@@ -39,6 +39,11 @@ def replace(tx: Transaction, resource_id: str, values: Iterable[tuple[str, str]]
     add(tx, resource_id, values)
 
 
+def holders(tx: Transaction, attribute: str, key: str) -> list[str]:
+    """Ids of the resources that have that value."""
+    return list(tx.execute(equal(attribute, key).order_by(_s.resource_id)).scalars())
+
+
 def equal(attribute: str, key: str) -> sa.Select[tuple[str]]:
     """Ids of the resources that have that value."""
     return sa.select(_s.resource_id).where(_s.attribute == attribute, _s.key == key)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.core.query import And, Attribute, Compare, Element, Filter, Not, Or, Present, Value, comparison_key
+from connector.core.query import TRUE, And, Attribute, Compare, Element, Filter, Not, Or, Present, Value, comparison_key
 from connector.storage import searchable
 from connector.storage import tables as t
 from connector.storage.operands import (
@@ -22,6 +22,7 @@ from connector.storage.operands import (
     Relation,
     Resource,
     View,
+    all_below,
     relation,
 )
 
@@ -51,6 +52,8 @@ def _holds(filter: Filter, place: Place) -> Condition:
         case Not(term):
             return _holds(term, place).is_not(sa.true())
         case Element(attribute, inner):
+            if attribute.path == ("groups",):
+                return _in_a_group(inner, place.view)
             related = relation(attribute.path, place.view) if isinstance(place, Resource) else None
             if related is not None:
                 return _some_row(related, inner)
@@ -166,6 +169,34 @@ def _some_row(related: Relation, inner: Filter) -> Condition:
     if _is_quick(inner, related.quick):
         return t.resource.c.id.in_(sa.select(related.own).select_from(related.source).where(found))
     return _exists(related.source, sa.and_(related.own == t.resource.c.id, found))
+
+
+def _in_a_group(inner: Filter, view: View) -> Condition:
+    """The resource is in a group that meets the condition, directly or through other groups.
+
+    Which groups those are is asked first, and then who is below them; only `type` depends on both, and is asked at the end.
+    """
+    known = _without_type(inner)
+    below = all_below(lambda group: _holds(known, group), view)
+    found = sa.select(below.own).select_from(below.source)
+    return t.resource.c.id.in_(found if known == inner else found.where(_holds(inner, below.place)))
+
+
+def _without_type(inner: Filter) -> Filter:
+    """What of the condition does not ask about `type`; it holds wherever the condition does."""
+    if isinstance(inner, And):
+        return And(tuple(term for term in inner.terms if not _asks(term, "type")))
+    return TRUE if _asks(inner, "type") else inner
+
+
+def _asks(filter: Filter, name: str) -> bool:
+    match filter:
+        case And(terms) | Or(terms):
+            return any(_asks(term, name) for term in terms)
+        case Not(term):
+            return _asks(term, name)
+        case Element(attribute) | Present(attribute) | Compare(attribute):
+            return attribute.path == (name,)
 
 
 def _is_quick(inner: Filter, quick: frozenset[tuple[str, ...]]) -> bool:

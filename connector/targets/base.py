@@ -130,7 +130,10 @@ class Target(Protocol):
     """One outside directory. Instances may be used by several threads, one call at a time each."""
 
     name: str
-    capabilities: frozenset[Capability]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do, as far as is known without asking it."""
 
     def check(self) -> str:
         """Sign in and read something; one line that says what was found ("OpenLDAP at ldaps://…, 12 entries")."""

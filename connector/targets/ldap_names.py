@@ -9,6 +9,7 @@ from connector.targets.base import Rejected
 _NAMES = frozenset(
     {"manager", "secretary", "owner", "member", "memberof", "uniquemember"}
     | {"seealso", "roleoccupant", "documentauthor", "aliasedobjectname"}
+    | {"managedby", "assistant"}  # of Active Directory
 )
 _ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2}|.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'(^[ #]|[",+;<>=\\]| $)')
@@ -66,6 +67,11 @@ def own_name(name: str) -> str:
     return name
 
 
+def own_value(name: str) -> str:
+    """The value in a relative name, as it is without escapes."""
+    return _plain(own_name(name).partition("=")[2])
+
+
 def _split(text: str, separator: str) -> list[str]:
     return re.findall(rf"(?:\\.|[^\\{separator}])+", text, re.DOTALL)
 
@@ -74,10 +80,13 @@ def _level(level: str) -> str:
     parts = []
     for part in _split(level, "+"):
         attribute, _, value = part.partition("=")
-        plain = _ESCAPED.sub(lambda found: _unescaped(found[1]), value.strip().encode()).decode(errors="replace")
-        text = " ".join(comparison_key(plain).split())
+        text = " ".join(comparison_key(_plain(value)).split())
         parts.append(f"{attribute.strip().lower()}={_escaped(text)}")
     return "+".join(sorted(parts))
+
+
+def _plain(value: str) -> str:
+    return _ESCAPED.sub(lambda found: _unescaped(found[1]), value.strip().encode()).decode(errors="replace")
 
 
 def _unescaped(escaped: bytes) -> bytes:

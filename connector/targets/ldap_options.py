@@ -1,4 +1,4 @@
-"""Options of an LDAP target: what they mean, and which combinations are refused before anything is sent."""
+"""Options of a directory target: what they mean, and which combinations are refused before anything is sent."""
 
 import ssl
 from dataclasses import dataclass
@@ -8,10 +8,23 @@ from connector.core.errors import Misconfigured
 from connector.core.secret import Secret
 from connector.targets.options import ca_problem, option
 
+_OF_PEOPLE = (
+    "uid",
+    "cn",
+    "sn",
+    "givenName",
+    "displayName",
+    "mail",
+    "employeeNumber",
+    "employeeType",
+    "departmentNumber",
+)
+_AD_OF_PEOPLE = ("sAMAccountName", "userPrincipalName", "cn", "sn", "givenName", "displayName", "mail", "employeeID")
 
-@dataclass(frozen=True)
-class LdapOptions:
-    """Options of an LDAP target."""
+
+@dataclass(frozen=True, kw_only=True)
+class DirectoryOptions:
+    """What every kind of directory needs."""
 
     url: str = option("the directory, such as ldaps://ldap.example (or ldap:// with start_tls)")
     bind_dn: str = option("name of the entry to sign in as")
@@ -19,14 +32,17 @@ class LdapOptions:
     accounts_base: str = option("entry below which the accounts are")
     groups_base: str = option("entry below which the groups are; without it no groups are kept", default="")
     people_base: str = option("entry below which the people are; without it no owner is looked up", default="")
-    placeholder: str = option("name of the member that an otherwise empty group has; needed with groups", default="")
-    account_class: str = option("object class that every account has", default="inetOrgPerson")
+    people_attributes: tuple[str, ...] = option("attributes that are read of people", default=())
     start_tls: bool = option("begin in clear and turn to TLS before signing in (for ldap://)", default=False)
     ca_file: str = option("file with the CA certificates to trust instead of the system's", default="")
     connect_timeout: float = option("seconds to wait for a connection", default=5.0)
     read_timeout: float = option("seconds to wait for an answer", default=20.0)
 
     def __post_init__(self) -> None:
+        if problems := self.problems():
+            raise Misconfigured("The options have errors", problems)
+
+    def problems(self) -> list[str]:
         problems = []
         try:
             parts = urlsplit(self.url)
@@ -40,13 +56,60 @@ class LdapOptions:
             problems.append(f"start_tls: {wrong}")
         if not self.password.reveal():
             problems.append("password: is empty, and an empty password signs nobody in")
-        if self.groups_base and not self.placeholder:
-            problems.append("placeholder: is needed with groups_base, as a groupOfNames must have a member")
         if problem := ca_problem(self.ca_file):
             problems.append(problem)
-        if problems:
-            raise Misconfigured("The options have errors", problems)
+        return problems
 
     def context(self) -> ssl.SSLContext:
         """What checks the server's certificate, chain and name."""
         return ssl.create_default_context(cafile=self.ca_file or None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LdapOptions(DirectoryOptions):
+    """Options of an LDAP target."""
+
+    people_attributes: tuple[str, ...] = option(
+        "attributes that are read of people", default=(*_OF_PEOPLE, "ou", "title", "manager")
+    )
+    placeholder: str = option("name of the member that an otherwise empty group has; needed with groups", default="")
+    account_class: str = option("object class that every account has", default="inetOrgPerson")
+    changes: str = option(
+        "how the directory tells what has changed: sync (RFC 4533), timestamps (no deletions), or none",
+        default="none",
+        choices=("none", "sync", "timestamps"),
+    )
+
+    def problems(self) -> list[str]:
+        problems = super().problems()
+        if self.groups_base and not self.placeholder:
+            problems.append("placeholder: is needed with groups_base, as a groupOfNames must have a member")
+        return problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveDirectoryOptions(DirectoryOptions):
+    """Options of a target in Active Directory."""
+
+    people_attributes: tuple[str, ...] = option(
+        "attributes that are read of people", default=(*_AD_OF_PEOPLE, "department", "title", "manager")
+    )
+    upn_suffix: str = option(
+        "what follows the @ of a userPrincipalName that has none (default: the domain)", default=""
+    )
+
+    @property
+    def domain(self) -> str:
+        """The domain's own entry: the end of accounts_base that is made of DC levels."""
+        levels = [level.strip() for level in self.accounts_base.split(",")]
+        return ",".join(level for level in levels if level.lower().startswith("dc="))
+
+    def problems(self) -> list[str]:
+        problems = super().problems()
+        if not self.domain:
+            problems.append("accounts_base: must end with the domain, as in OU=Agents,DC=corp,DC=example")
+        return problems
+
+    @property
+    def suffix(self) -> str:
+        return self.upn_suffix or ".".join(level[3:] for level in self.domain.split(","))

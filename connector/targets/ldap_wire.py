@@ -4,42 +4,29 @@ TLS always, the certificate always verified, before the password is sent. Referr
 """
 
 import math
-import re
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPMaximumRetriesError, LDAPSocketOpenError
 
-from connector.targets.base import AlreadyExists, Missing, NotAllowed, Rejected, TargetError, Unreachable
-from connector.targets.ldap_options import LdapOptions
+from connector.targets import ldap_answers as answers
+from connector.targets import ldap_ber as ber
+from connector.targets.base import Missing, Rejected, TargetError, Unreachable
+from connector.targets.ldap_answers import NO_SUCH_OBJECT, SIZE_LIMIT, Entry, Explain
+from connector.targets.ldap_ber import Control
+from connector.targets.ldap_connection import Answer, LdapConnection, Result, attributes_of
+from connector.targets.ldap_options import DirectoryOptions
 
-ADD, DELETE, REPLACE = ldap3.MODIFY_ADD, ldap3.MODIFY_DELETE, ldap3.MODIFY_REPLACE
-SECRETS = frozenset({"userpassword"})
-_PAGE = 200
-_PAGING = "1.2.840.113556.1.4.319"
-_TROUBLE = frozenset({1, 3, 4, 9, 11, 51, 52, 80})  # busy, unavailable, other, and limits that cut an answer short
-_NOT_ALLOWED = frozenset({7, 8, 13, 48, 49, 50})
-_AT_FAULT = re.compile(r"attribute '([\w;.-]+)'|^([A-Za-z][\w;.-]*): ")
-_NOT_UNIQUE = ("non-unique", "not unique", "same attribute value")  # the unique overlay of OpenLDAP; 389-ds
-Step = tuple[str, str, list[str]]  # attribute, operation, values
-Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An entry as it was read: values that are text, by attribute name. Binary values and passwords are left out."""
-
-    dn: str
-    attributes: Mapping[str, list[str]]
-
-    def values(self, attribute: str) -> list[str]:
-        wanted = attribute.lower()
-        return next((values for name, values in self.attributes.items() if name.lower() == wanted), [])
+ADD, DELETE, REPLACE = range(3)
+_PAGE = 500  # the size limit of an OpenLDAP that nobody has configured
+_PAGING, _POST_READ = "1.2.840.113556.1.4.319", "1.3.6.1.1.13.2"
+Step = tuple[str, int, list[str]]  # attribute, operation, values
+Outcome = TypeVar("Outcome")
 
 
 class _Tls(ldap3.Tls):
@@ -59,114 +46,172 @@ class _Tls(ldap3.Tls):
 
 
 class LdapWire:
-    """One directory, one connection: made at the first call, made anew once where the server has gone away."""
+    """One directory, and a connection for each call at a time: kept after it, made anew once where the server has gone away."""
 
-    def __init__(self, options: LdapOptions) -> None:
+    def __init__(self, options: DirectoryOptions, explain: Explain, always: Sequence[Control] = ()) -> None:
+        """`explain` puts the directory's refusals in plain words; `always` are the controls of every search."""
         self.url = options.url
         self._options = options
-        self._lock = threading.RLock()
-        self._connection: Any = None  # Any: the stubs leave a connection's methods untyped
+        self._explain = explain
+        self._always = tuple(always)
+        self._lock = threading.Lock()
+        self._idle: list[LdapConnection] = []
 
     def __del__(self) -> None:
         self.close()
 
     def close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _hang_up(connection)
+
+    def search(
+        self,
+        base: str,
+        filter: str,
+        attributes: Iterable[str] = ("1.1",),
+        *,
+        only_base: bool = False,
+        controls: Sequence[Control] = (),
+    ) -> list[Entry]:
+        """Every match below base (or base itself alone). Whatever is not a complete answer raises."""
+        asked = _Search(base, filter, tuple(attributes), (*self._always, *controls), only_base=only_base)
+        try:
+            return self._run(lambda connection: self._ask(connection, asked))[1]
+        except _CutShort:
+            return [entry for page in self.pages(base, filter, asked.attributes, controls=controls) for entry in page]
+
+    def pages(
+        self, base: str, filter: str, attributes: Iterable[str], *, controls: Sequence[Control] = ()
+    ) -> Iterator[list[Entry]]:
+        """Every match below base, page after page (RFC 2696), over a connection of its own: a directory may keep only one
+        such walk for a connection. Raises where the walk cannot be completed."""
+        asked, always = _Search(base, filter, tuple(attributes)), (*self._always, *controls)
+        connection, cookie = None, b""
+        try:
+            connection = self._sign_in()
+            while True:
+                paging = (_PAGING, False, ber.page(_PAGE, cookie))
+                result, found = self._ask(connection, replace(asked, controls=(*always, paging)))
+                told = result.controls.get(_PAGING)
+                cookie = ber.inside(told)[1][1] if told else b""
+                yield found
+                if not cookie:
+                    return
+        except (LDAPException, OSError) as problem:
+            raise self._lost(problem) from problem
+        finally:
             if connection is not None:
                 _hang_up(connection)
 
-    def search(
-        self, base: str, filter: str, attributes: Iterable[str] = ("1.1",), *, only_base: bool = False
-    ) -> list[Entry]:
-        """Every match below base (or base itself alone). Whatever is not a complete answer raises."""
-        wanted, scope = list(attributes), ldap3.BASE if only_base else ldap3.SUBTREE
-
-        def walk(connection: Any) -> list[Entry]:
-            found: list[Entry] = []
-            cookie: bytes | None = None
-            while True:
-                _, result, response, _ = connection.search(
-                    base,
-                    filter,
-                    scope,
-                    dereference_aliases=ldap3.DEREF_NEVER,
-                    attributes=wanted,
-                    paged_size=None if only_base else _PAGE,
-                    paged_cookie=cookie,
-                )
-                if result["result"] == 32:
-                    raise _NoBase(f"{base} is not there, or may not be read: the search in it says nothing")
-                self._must_be_done(result, f"the search below {base}")
-                if any(one["type"] == "searchResRef" for one in response or []):
-                    raise Rejected(f"a part of {base} is on another server; referrals are not followed")
-                found += [_entry(one) for one in response or [] if one["type"] == "searchResEntry"]
-                control = (result.get("controls") or {}).get(_PAGING)
-                cookie = control["value"]["cookie"] if control else None
-                if not cookie:
-                    return found
-
-        return self._run(walk)
-
-    def at(self, dn: str, attributes: Iterable[str] = ("1.1",)) -> Entry | None:
+    def at(self, dn: str, attributes: Iterable[str] = ("1.1",), *, controls: Sequence[Control] = ()) -> Entry | None:
         """The entry of that name; None where the directory says that there is none."""
         try:
-            found = self.search(dn, "(objectClass=*)", attributes, only_base=True)
+            found = self.search(dn, "(objectClass=*)", attributes, only_base=True, controls=controls)
         except _NoBase:
             return None
         return found[0] if found else None
 
-    def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
-        """Add an entry. AlreadyExists where the name or a unique value is taken."""
-        encoded = {name: [_bytes(value) for value in values] for name, values in attributes.items()}
+    def add(self, dn: str, attributes: Mapping[str, Sequence[str]], *, read: Sequence[str]) -> Entry:
+        """Add an entry; what is asked of it as it is then. AlreadyExists where the name or a unique value is taken."""
+        encoded = {name: [answers.encoded(name, value) for value in values] for name, values in attributes.items()}
         try:
-            self._write(lambda to: to.add(dn, attributes=encoded), f"adding {dn}", _secrets(attributes.items()))
+            result = self._write(ber.add(dn, encoded), f"adding {dn}", _secrets(attributes.items()), read)
         except Missing as problem:  # what is missing is the entry above
             raise Rejected(f"{problem.detail}: is the base right?") from problem
+        return self._written(result, dn, read)
 
-    def modify(self, dn: str, changes: Sequence[Step]) -> None:
-        """Change an entry, all or nothing. Missing where it is gone."""
-        encoded: dict[str, list[tuple[str, list[bytes]]]] = {}
-        for name, operation, values in changes:
-            encoded.setdefault(name, []).append((operation, [_bytes(value) for value in values]))
+    def modify(self, dn: str, changes: Sequence[Step], *, read: Sequence[str] = ()) -> Entry:
+        """Change an entry, all or nothing; what is asked of it as it is then. Missing where it is gone."""
+        encoded = [
+            (name, operation, [answers.encoded(name, value) for value in values]) for name, operation, values in changes
+        ]
         hidden = _secrets((name, values) for name, _, values in changes)
-        self._write(lambda to: to.modify(dn, encoded), f"changing {dn}", hidden)
+        return self._written(self._write(ber.modify(dn, encoded), f"changing {dn}", hidden, read), dn, read)
 
     def rename(self, dn: str, relative_name: str) -> None:
-        self._write(lambda to: to.modify_dn(dn, relative_name, delete_old_dn=True), f"renaming {dn}")
+        self._write(ber.rename(dn, relative_name), f"renaming {dn}")
 
     def delete(self, dn: str) -> None:
-        self._write(lambda to: to.delete(dn), f"deleting {dn}")
+        self._write(ber.delete(dn), f"deleting {dn}")
 
-    def _write(self, operation: Callable[[Any], Any], doing: str, hidden: Iterable[str] = ()) -> None:
-        def once(connection: Any) -> None:
-            _, result, _, _ = operation(connection)
+    def raw_search(
+        self, base: str, filter: str, attributes: Iterable[str], control: Control, *, fine: Sequence[int]
+    ) -> Answer:
+        """The whole answer, ending in success or one of `fine`, of what a control makes of a search."""
+        asked = _Search(base, filter, tuple(attributes), (control,))
+        answer = self._run(lambda connection: _send(connection, asked))
+        if answer.result.code not in fine:
+            self._must_be_done(answer.result, f"the search below {base}")
+        return answer
+
+    def _ask(self, connection: LdapConnection, asked: "_Search") -> tuple[Result, list[Entry]]:
+        answer = _send(connection, asked)
+        if answer.result.code == NO_SUCH_OBJECT:
+            raise _NoBase(f"{asked.base} is not there, or may not be read: the search in it says nothing")
+        if answer.result.code == SIZE_LIMIT:
+            raise _CutShort(f"the search below {asked.base} has more results than the directory gives")
+        self._must_be_done(answer.result, f"the search below {asked.base}")
+        if answer.references:
+            raise Rejected(f"a part of {asked.base} is on another server; referrals are not followed")
+        return answer.result, [answers.entry(one) for one in answer.entries]
+
+    def _written(self, result: Result, dn: str, read: Sequence[str]) -> Entry:
+        """The entry after a write: the directory's own word of it (RFC 4527), else read again."""
+        if not read:
+            return Entry(dn, {})
+        if told := result.controls.get(_POST_READ):
+            return Entry(dn, answers.texts(attributes_of(ber.inside(told)[1][1])))
+        entry = self.at(dn, read)
+        if entry is None:
+            raise Missing(f"{dn} was written, but is not there any more")
+        return entry
+
+    def _write(self, request: bytes, doing: str, hidden: Iterable[str] = (), read: Sequence[str] = ()) -> Result:
+        controls: list[Control] = [(_POST_READ, False, ber.selection(read))] if read else []
+
+        def once(connection: LdapConnection) -> Result:
+            result = connection.exchange(request, controls).result
             self._must_be_done(result, doing, hidden)
+            return result
 
-        self._run(once)
+        return self._run(once)
 
-    def _run(self, work: Callable[[Any], Answer]) -> Answer:
-        """Do it, and once more over a new connection where the held one turns out to be dead. Every write may be repeated."""
+    def _run(self, work: Callable[[LdapConnection], Outcome]) -> Outcome:
+        """Do it, and once more over a new connection where a held one turns out to be dead. Every write may be repeated."""
         with self._lock:
-            held = self._connection is not None
+            held = self._idle.pop() if self._idle else None
+        if held is not None:
             try:
-                return work(self._connected())
+                return self._over(held, work)
             except (LDAPException, OSError) as problem:
                 self.close()
-                if not held or _is_timeout(problem):
+                if _is_timeout(problem):
                     raise self._lost(problem) from problem
-            try:
-                return work(self._connected())
-            except (LDAPException, OSError) as problem:
-                self.close()
-                raise self._lost(problem) from problem
+        try:
+            return self._over(self._sign_in(), work)
+        except (LDAPException, OSError) as problem:
+            raise self._lost(problem) from problem
 
-    def _connected(self) -> Any:
-        if self._connection is None:
-            self._connection = self._sign_in()
-        return self._connection
+    def _over(self, connection: LdapConnection, work: Callable[[LdapConnection], Outcome]) -> Outcome:
+        """Over one connection that nobody else has meanwhile; it is kept unless it broke."""
+        broken = True
+        try:
+            outcome = work(connection)
+            broken = False
+        except TargetError:  # the directory said so
+            broken = False
+            raise
+        finally:
+            if broken:
+                _hang_up(connection)
+            else:
+                with self._lock:
+                    self._idle.append(connection)
+        return outcome
 
-    def _sign_in(self) -> Any:
+    def _sign_in(self) -> LdapConnection:
         options, parts, tls = self._options, urlsplit(self._options.url), _Tls(self._options.context())
         secure = parts.scheme == "ldaps"
         server = ldap3.Server(  # a new one each time: it remembers a refused connection for seconds
@@ -178,21 +223,18 @@ class LdapWire:
             connect_timeout=options.connect_timeout,
             allowed_referral_hosts=[],
         )
-        connection: Any = ldap3.Connection(
+        connection = LdapConnection(
             server,
             options.bind_dn,
             options.password.reveal(),
-            client_strategy=ldap3.SAFE_SYNC,
-            auto_referrals=False,
-            check_names=False,
-            auto_range=False,
-            receive_timeout=math.ceil(options.read_timeout),
+            read_timeout=math.ceil(options.read_timeout),
         )
         try:
             connection.open(read_server_info=False)
             if options.start_tls and not connection.start_tls(read_server_info=False):
                 raise LDAPSocketOpenError("the server does not start TLS")
-            _, result, _, _ = connection.bind(read_server_info=False)
+            _, told, _, _ = connection.bind(read_server_info=False)
+            result = Result(told["result"], str(told["message"]), {})
             self._must_be_done(result, f"signing in as {options.bind_dn} at {options.url}")
         except BaseException as problem:
             _hang_up(connection)
@@ -203,9 +245,9 @@ class LdapWire:
             raise
         return connection
 
-    def _must_be_done(self, result: Mapping[str, Any], doing: str, hidden: Iterable[str] = ()) -> None:
-        if result["result"] != 0:
-            raise _error(result, doing, (*hidden, self._options.password.reveal()))
+    def _must_be_done(self, result: Result, doing: str, hidden: Iterable[str] = ()) -> None:
+        if result.code != 0:
+            raise answers.error(result, doing, (*hidden, self._options.password.reveal()), self._explain)
 
     def _lost(self, problem: Exception) -> Unreachable:
         said = str(problem).replace(self._options.password.reveal(), "********")[:300]
@@ -216,71 +258,33 @@ class _NoBase(Unreachable):
     """The base of a search is not there: nothing is said about what would be below it."""
 
 
-def equals(attribute: str, value: str) -> str:
-    """A filter for equality (RFC 4515); each byte of the value is escaped, so that none can mean anything else."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*|\d+(\.\d+)+", attribute):
-        raise Rejected(f"{attribute!r} is not the name of an LDAP attribute")
-    escaped = "".join(f"\\{byte:02x}" for byte in _bytes(value))
-    return f"({attribute}={escaped})"
+class _CutShort(Unreachable):
+    """The directory gave only a part of what was asked for: nothing of it counts."""
 
 
-def _error(result: Mapping[str, Any], doing: str, hidden: Iterable[str]) -> TargetError:
-    code, told = int(result["result"]), str(result.get("message") or "").replace("\0", "").strip()
-    for secret in hidden:
-        told = told.replace(secret, "********") if secret else told
-    said = f"{doing}: {result['description']} ({code})" + (f", {told[:300]}" if told else "")
-    at_fault = _AT_FAULT.search(told)
-    attribute = (at_fault[1] or at_fault[2]) if at_fault else None
-    if code == 68 or (code == 19 and any(sign in told.lower() for sign in _NOT_UNIQUE)):
-        return AlreadyExists(said, attribute=attribute)
-    if code == 32:
-        return Missing(said)
-    if code in _NOT_ALLOWED:
-        return NotAllowed(said)
-    if code in _TROUBLE:
-        return Unreachable(said)
-    refused = _Refused(said, attribute=attribute)
-    refused.code = code
-    return refused
+@dataclass(frozen=True)
+class _Search:
+    base: str
+    filter: str
+    attributes: tuple[str, ...]
+    controls: tuple[Control, ...] = ()
+    only_base: bool = False
 
 
-class _Refused(Rejected):
-    code = 0
-
-
-def code_of(problem: Rejected) -> int:
-    """The result code behind a refusal; 0 where it came from us."""
-    return problem.code if isinstance(problem, _Refused) else 0
-
-
-def _entry(found: Mapping[str, Any]) -> Entry:
-    attributes: dict[str, list[str]] = {}
-    for name, values in found["raw_attributes"].items():
-        if name.lower() in SECRETS:
-            continue
-        try:
-            attributes[name] = [value.decode() for value in values]
-        except UnicodeDecodeError:
-            continue  # binary: a photograph or a certificate, never ours
-    return Entry(found["raw_dn"].decode(), attributes)
-
-
-def _bytes(value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError as problem:  # half a surrogate pair
-        raise Rejected("a text holds what UTF-8 cannot") from problem
+def _send(connection: LdapConnection, asked: _Search) -> Answer:
+    request = ber.search(asked.base, asked.filter, asked.attributes, only_base=asked.only_base)
+    return connection.exchange(request, asked.controls)
 
 
 def _secrets(attributes: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    return [value for name, values in attributes if name.lower() in SECRETS for value in values]
+    return [value for name, values in attributes if name.lower() in answers.SECRETS for value in values]
 
 
 def _is_timeout(problem: Exception) -> bool:
     return isinstance(problem, LDAPMaximumRetriesError) or "timed out" in str(problem)
 
 
-def _hang_up(connection: Any) -> None:
+def _hang_up(connection: LdapConnection) -> None:
     """Close for good: ldap3 keeps the socket of a connection that was refused or has died."""
     socket = connection.socket
     try:

@@ -27,7 +27,7 @@ class MemoryOptions:
 
 @dataclass
 class MemoryStore:
-    """What a memory target holds. Tests may look inside, and put people there: reference to attributes."""
+    """What a memory target holds. Tests may look inside, and put people there: reference to attributes (`active`: "false")."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -131,7 +131,12 @@ class MemoryTarget:
 
     def people(self) -> Iterator[Account]:
         with self.store.lock:
-            return iter([Account(id=id, attributes=dict(held)) for id, held in self.store.people.items()])
+            return iter(
+                [
+                    Account(id=id, active=held.get("active") != "false", attributes=dict(held))
+                    for id, held in self.store.people.items()
+                ]
+            )
 
     def join(self, group_id: str, account_id: str) -> None:
         with self.store.lock:

@@ -51,8 +51,10 @@ def read_options(kind: type[Options], given: Mapping[str, str], *, target: str) 
 
 def ca_problem(ca_file: str) -> str | None:
     """What is wrong with the option ca_file; None where certificates can be taken from it, or it is not given."""
+    if not ca_file:
+        return None  # the system's are the system's business, and reading them takes a while
     try:
-        ssl.create_default_context(cafile=ca_file or None)
+        ssl.create_default_context(cafile=ca_file)
     except OSError as problem:  # ssl.SSLError is one
         return f"ca_file: cannot take certificates from {ca_file}: {problem}"
     return None

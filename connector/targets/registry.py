@@ -9,12 +9,25 @@ from typing import Any
 
 from connector.core.clock import Clock, utc_now
 from connector.core.errors import Misconfigured
+from connector.targets.active_directory import ActiveDirectoryTarget
 from connector.targets.base import Target
+from connector.targets.entra_agents import EntraAgents
+from connector.targets.entra_users import EntraUsers
+from connector.targets.entra_wire import EntraOptions
+from connector.targets.keycloak import KeycloakClients, KeycloakUsers
+from connector.targets.keycloak_wire import KeycloakOptions
 from connector.targets.ldap import LdapTarget
-from connector.targets.ldap_options import LdapOptions
+from connector.targets.ldap_options import ActiveDirectoryOptions, LdapOptions
 from connector.targets.memory import MemoryOptions, MemoryTarget
+from connector.targets.okta_agents import OktaAgents
+from connector.targets.okta_users import OktaUsers
+from connector.targets.okta_wire import OktaOptions
 from connector.targets.options import read_options
-from connector.targets.scim import ScimOptions, ScimTarget
+from connector.targets.pingone import PingOneTarget
+from connector.targets.pingone_wire import PingOneOptions
+from connector.targets.scim import ScimTarget
+from connector.targets.scim_options import ScimOptions
+from connector.targets.scim_profiles import AGENT
 
 
 @dataclass(frozen=True)
@@ -29,9 +42,19 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "entra": Kind(EntraOptions, {"user": EntraUsers, "agent": EntraAgents}),
+    "keycloak": Kind(KeycloakOptions, {"user": KeycloakUsers, "client": KeycloakClients}),
+    "active_directory": Kind(
+        ActiveDirectoryOptions, {"user": lambda name, options, _: ActiveDirectoryTarget(name, options)}
+    ),
     "ldap": Kind(LdapOptions, {"entry": lambda name, options, _: LdapTarget(name, options)}),
     "memory": Kind(MemoryOptions, {"account": lambda name, options, _: MemoryTarget(name, options)}),
-    "scim": Kind(ScimOptions, {"user": ScimTarget}),
+    "okta": Kind(OktaOptions, {"user": OktaUsers, "agent": OktaAgents}),
+    "pingone": Kind(PingOneOptions, {"user": PingOneTarget}),
+    "scim": Kind(
+        ScimOptions,
+        {"user": ScimTarget, "agent": lambda name, options, clock: ScimTarget(name, options, clock, AGENT)},
+    ),
 }
 
 

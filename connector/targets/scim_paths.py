@@ -15,12 +15,22 @@ from connector.core.errors import Invalid
 from connector.targets.base import Changes, Value
 
 CORE_USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+CORE_AGENT: Final = "urn:ietf:params:scim:schemas:core:2.0:Agent"
 PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-# Multi-valued attributes of the core user with sub-attributes (RFC 7643 section 4.1.2): `emails.value` names all values.
-_MULTI = frozenset(
-    ("emails", "phonenumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles", "x509certificates")
+# Multi-valued attributes with sub-attributes, of the core user (RFC 7643 section 4.1.2) and of agents: `emails.value` names all.
+_OF_USERS = (
+    "emails",
+    "phonenumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "groups",
+    "entitlements",
+    "roles",
+    "x509certificates",
 )
+_MULTI = frozenset((*_OF_USERS, "owners", "protocols"))
 # Not an attribute that a mapping could manage: the anchor, the server's own, the state that has a call of its own, secrets.
 _NOT_ATTRIBUTES = frozenset(("id", "meta", "schemas", "active", "groups", "password"))
 _PATH = re.compile(
@@ -93,7 +103,7 @@ def _flatten(flat: dict[str, Value], name: str, value: Any) -> None:
         flat[name] = value
 
 
-def changed(resource: Mapping[str, Any], changes: Changes) -> Resource:
+def changed(resource: Mapping[str, Any], changes: Changes, schema: str = CORE_USER) -> Resource:
     """The resource after the changes, for POST and PUT; `schemas` names every schema that it has attributes of."""
     result = copy.deepcopy(dict(resource))
     for text, value in changes.set.items():
@@ -101,7 +111,7 @@ def changed(resource: Mapping[str, Any], changes: Changes) -> Resource:
     for text in changes.clear:
         _clear(result, parse_path(text))
     extensions = [name for name, value in result.items() if name.lower().startswith("urn:") and value]
-    result["schemas"] = list(dict.fromkeys([*result.get("schemas", [CORE_USER]), *extensions]))
+    result["schemas"] = list(dict.fromkeys([*result.get("schemas", [schema]), *extensions]))
     return result
 
 

@@ -4,66 +4,39 @@ In: method, path and body. Out: parsed JSON. A page of a proxy is never taken fo
 Unreachable, whatever its status says, and a 404 counts only where the server itself is seen to be there.
 """
 
-import base64
-import re
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
 from connector.core.clock import Clock
-from connector.core.http import Answer, HttpClient, HttpFailure
-from connector.core.secret import Secret
-from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable
+from connector.core.http import Answer, HttpClient
+from connector.targets.base import AlreadyExists, NotAllowed, Rejected, TargetError, Throttled, Unreachable, Unsupported
+from connector.targets.line import Line, NotThere
+from connector.targets.scim_profiles import Features, Profile
+from connector.targets.sign_in import Json, SignIn, json_object, number
 
 _PROBE_EVERY: Final = timedelta(hours=24)
-_MAX_DETAIL: Final = 300
 _MAX_PAGES: Final = 100_000
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-
-Json = dict[str, Any]
-
-
-class NotThere(Exception):
-    """404 from the SCIM server itself."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """What the server says that it supports (RFC 7643 section 5)."""
-
-    patch: bool = True
-    filter: bool = True
-    etag: bool = False
-
-
-@dataclass(frozen=True)
-class SignIn:
-    """A static bearer token, or OAuth client credentials (RFC 6749 section 4.4)."""
-
-    token: Secret | None = None
-    token_url: str = ""
-    client_id: str = ""
-    client_secret: Secret | None = None
 
 
 class ScimWire:
     """Calls to one SCIM base URL."""
 
-    def __init__(self, url: str, http: HttpClient, sign_in: SignIn, *, clock: Clock, page_size: int) -> None:
+    def __init__(
+        self, url: str, http: HttpClient, sign_in: SignIn, *, clock: Clock, page_size: int, profile: Profile
+    ) -> None:
         self.url = url.rstrip("/")
-        self._http = http
-        self._sign_in = sign_in
+        self.profile = profile
+        self._line = Line(http, sign_in, clock)
         self._clock = clock
         self._page_size = page_size
         self._lock = threading.Lock()
-        self._token: tuple[Secret, datetime] | None = None
         self._features: tuple[Features, datetime] | None = None
-        self._quiet: tuple[datetime, str] | None = None  # until when the server asked us to wait, and in what words
 
     def features(self) -> Features:
         """Read once a day. A server without the page gets the defaults of RFC 7644; one that does not answer raises."""
@@ -84,62 +57,134 @@ class ScimWire:
         """A change; the resource where the server gives it back, else {}. NotThere where it says that there is none."""
         answer = self._send(method, path, body=body, etag=etag)
         if answer.status == 404:
-            self._believe_404(answer, path)
+            self._believe_404(answer, path, method)
             raise NotThere
         if answer.status == 204 or not answer.body.strip():
             return {"id": answer.headers["Location"].rpartition("/")[2]} if "Location" in answer.headers else {}
         return self._body(answer)
 
+    @property
+    def known(self) -> Features | None:
+        """What features() said last; None before it was ever asked."""
+        return self.profile.features or (self._features[0] if self._features else None)
+
+    def endpoint(self, type_: str, usual: str) -> str | None:
+        """Where the server keeps that type of resource; None where it says that it has none."""
+        return self.features().endpoint(type_, usual)
+
     def pages(self, kind: str, *, query: str = "", params: Mapping[str, str] | None = None) -> Iterator[Json]:
-        """Every resource of a list, page after page (RFC 7644 section 3.4.2.4); Unreachable where the walk has a gap."""
+        """Every resource of a list, page after page; Unreachable where the walk has a gap."""
+        given = {**(params or {}), **({"filter": query} if query else {})}
         seen: set[str] = set()
-        position = 1
-        for _ in range(_MAX_PAGES):
-            body, _etag = self._page(kind, position, {**(params or {}), **({"filter": query} if query else {})})
-            lowered = {name.lower(): value for name, value in body.items()}
-            items, total = lowered.get("resources") or [], _number(lowered.get("totalresults"))
-            if not isinstance(items, list) or total is None:
-                raise Unreachable(f"{self.url} did not answer with a SCIM list of {kind}")
+        for items in self._by_cursor(kind, given) if self.features().by_cursor else self._by_index(kind, given):
             for item in items:
                 if isinstance(item, dict) and item.get("id") and item["id"] not in seen:
                     seen.add(item["id"])
                     yield item
+
+    def _by_index(self, kind: str, given: Mapping[str, str]) -> Iterator[list[Any]]:
+        """RFC 7644 section 3.4.2.4."""
+        position = 1
+        for _ in range(_MAX_PAGES):
+            start = {"startIndex": str(position)} if position > 1 else {}
+            items, body = self._page(kind, {**given, **self._count(), **start})
+            total = number(body.get("totalresults"))
+            if total is None:
+                raise Unreachable(f"{self.url} did not answer with a SCIM list of {kind}")
+            yield items
             position += len(items)
             if position > total:
                 return
-            if not items:
+            if not items or not self.profile.paged:
                 raise Unreachable(f"{self.url} gave {position - 1} of {total} {kind} and then an empty page")
         raise Unreachable(f"{self.url}: the list of {kind} does not end")
 
-    def _page(self, kind: str, position: int, params: dict[str, str]) -> tuple[Json, str]:
-        # Servers that cannot filter are the ones that fail over `count`, too: they give everything at once without it.
-        if self.features().filter:
-            params["count"] = str(self._page_size)
-        if position > 1:
-            params["startIndex"] = str(position)
+    def _by_cursor(self, kind: str, given: Mapping[str, str]) -> Iterator[list[Any]]:
+        """RFC 9865 section 2: an empty cursor begins, and the last page has none."""
+        cursor, met = "", {""}
+        for _ in range(_MAX_PAGES):
+            items, body = self._page(kind, {**given, **self._count(), "cursor": cursor})
+            yield items
+            following = body.get("nextcursor")
+            if not following:
+                return
+            if following in met:
+                raise Unreachable(f"{self.url}: the list of {kind} comes back to a page that it has given already")
+            cursor = str(following)
+            met.add(cursor)
+        raise Unreachable(f"{self.url}: the list of {kind} does not end")
+
+    def _page(self, kind: str, params: Mapping[str, str]) -> tuple[list[Any], Json]:
+        """The resources of one page, and the whole answer with its names in lower case."""
         try:
-            return self.get(kind, params=params)
+            body = {name.lower(): value for name, value in self.get(kind, params=params)[0].items()}
         except NotThere:
             raise Unreachable(f"{self.url}/{kind} is not there; is this the SCIM base URL?") from None
+        items = body.get("resources") or []
+        if not isinstance(items, list) or ("resources" not in body and "totalresults" not in body):
+            raise Unreachable(f"{self.url} did not answer with a SCIM list of {kind}")
+        return items, body
 
-    def _believe_404(self, answer: Answer, path: tuple[str, ...]) -> None:
+    def _count(self) -> dict[str, str]:
+        # Servers that cannot filter are the ones that fail over `count`, too: they give everything at once without it.
+        features = self.features()
+        if not features.filter or not self.profile.paged:
+            return {}
+        return {"count": str(min(self._page_size, features.largest_page or self._page_size))}
+
+    def _believe_404(self, answer: Answer, path: tuple[str, ...], method: str = "GET") -> None:
         """Return where the 404 is the SCIM server's. A proxy's page for a server that is down must not read as "gone"."""
-        if _ERROR in (_json_object(answer).get("schemas") or ()):
+        if _ERROR in (json_object(answer).get("schemas") or ()):
             return
         if len(path) > 1:
-            listed = self._send("GET", path[:1], params={"count": "1"} if self.features().filter else None)
-            if "totalresults" in {name.lower() for name in _json_object(listed)}:
+            listed = self._send("GET", path[:1], params=self._count() and {"count": "1"})
+            if {"totalresults", "resources"} & {name.lower() for name in json_object(listed)}:
+                self._believe_method(method, path)
                 return
         raise Unreachable(f"{self.url}/{path[0]} answers 404 without a SCIM error; is this the SCIM base URL?")
 
+    def _believe_method(self, method: str, path: tuple[str, ...]) -> None:
+        """Some servers answer 404 to a method that they do not have, for an object that is there all the same."""
+        if method != "GET" and self._send("GET", path).status < 300:
+            raise Unsupported(
+                f"{self.url}/{path[0]} answers 404 to {method}, and the object is there: it has no {method}"
+            )
+
     def _probe(self) -> Features:
-        answer = self._send("GET", ("ServiceProviderConfig",), refused=(400, 404, 405, 501))
-        if answer.status >= 400:
-            return Features()
-        said = {name.lower(): value for name, value in self._body(answer).items()}
+        if self.profile.features is not None:
+            return self.profile.features
+        said = self._discover("ServiceProviderConfig")
+        if said is None:
+            return Features(endpoints=self._endpoints())
+        pagination = _named(said.get("pagination"))
         return Features(
-            _supported(said, "patch", True), _supported(said, "filter", True), _supported(said, "etag", False)
+            patch=_supported(said, "patch", True),
+            filter=_supported(said, "filter", True),
+            etag=_supported(said, "etag", False),
+            by_cursor=pagination.get("cursor") is True and pagination.get("index") is False,
+            largest_page=number(_named(said.get("filter")).get("maxresults")) or None,
+            endpoints=self._endpoints(),
         )
+
+    def _endpoints(self) -> Mapping[str, str] | None:
+        listed = (self._discover("ResourceTypes") or {}).get("resources")
+        types = [_named(one) for one in listed] if isinstance(listed, list) else []
+        # Some servers give a whole URL there, and the base may be seen under another name from where they are.
+        return {str(one.get("name")): str(one.get("endpoint")).rstrip("/").rpartition("/")[2] for one in types} or None
+
+    def demanded(self, schema: str) -> list[str]:
+        """The attributes that the server says nothing of this schema can be without (RFC 7643 section 7)."""
+        listed = (self._discover("Schemas") or {}).get("resources")
+        for one in [_named(one) for one in listed] if isinstance(listed, list) else []:
+            if str(one.get("id", "")).lower() == schema.lower():
+                attributes = [_named(part) for part in one.get("attributes") or []]
+                return [str(part.get("name")) for part in attributes if part.get("required") is True]
+        return []
+
+    def _discover(self, page: str) -> Json | None:
+        """A page about the server itself, its names in lower case; None where the server has no such page."""
+        answer = self._send("GET", (page,), refused=(400, 403, 404, 405, 501))
+        return None if answer.status >= 400 else _named(self._body(answer))
 
     def _send(
         self,
@@ -152,36 +197,18 @@ class ScimWire:
         refused: tuple[int, ...] = (404,),
     ) -> Answer:
         """One call; an answer below 300, or one of the `refused` statuses that the caller understands."""
-        self._keep_quiet()
         url = "/".join([self.url, *(quote(part, safe="") for part in path)])
         data = None if body is None else orjson.dumps(body)
-        for attempt in (1, 2):
-            headers = {"Accept": "application/scim+json, application/json", **self._authorization()}
-            headers |= {"Content-Type": "application/scim+json"} if body is not None else {}
-            headers |= {"If-Match": etag} if etag else {}
-            try:
-                answer = self._http.send(method, url, body=data, headers=headers, params=params)
-            except HttpFailure as problem:
-                raise Unreachable(problem.detail) from problem
-            if answer.status == 401 and self._token is not None and attempt == 1:
-                self._token = None  # expired or revoked before its time: one more try with a new one
-                continue
-            break
+        headers = {"Accept": self.profile.accept}
+        headers |= {"Content-Type": "application/scim+json"} if body is not None else {}
+        headers |= {"If-Match": etag} if etag else {}
+        answer = self._line.send(method, url, body=data, headers=headers, params=params)
         if answer.status < 300 or answer.status in refused:
             return answer
         refusal = self._error(answer)
         if refusal.retry_after is not None:
-            self._quiet = self._clock() + timedelta(seconds=refusal.retry_after), refusal.detail
+            self._line.hush(refusal.retry_after, refusal.detail)
         raise refusal
-
-    def _keep_quiet(self) -> None:
-        """Nothing is sent before the time that the server asked for is over (RFC 9110 section 10.2.3)."""
-        if self._quiet is None:
-            return
-        until, words = self._quiet
-        left = (until - self._clock()).total_seconds()
-        if left > 0:
-            raise Throttled(words, retry_after=left)
 
     def _error(self, answer: Answer) -> TargetError:
         status, detail = answer.status, self._detail(answer)
@@ -189,7 +216,7 @@ class ScimWire:
             return NotAllowed(f"{self.url} does not let us do this ({status}): {detail}")
         if status == 429:
             return Throttled(f"{self.url} asks us to wait (429)", retry_after=answer.retry_after or 10.0)
-        if status == 409:
+        if status == 409 or (status == 400 and json_object(answer).get("scimType") == "uniqueness"):
             return AlreadyExists(f"the value is taken: {detail}")
         if status == 412:
             return Unreachable("the record was changed by somebody else meanwhile (412)")
@@ -201,72 +228,24 @@ class ScimWire:
 
     def _detail(self, answer: Answer) -> str:
         """The server's own words, on one line and bounded, without our token; a page is not shown."""
-        said = _json_object(answer)
+        said = json_object(answer)
         kind, text = said.get("scimType"), said.get("detail")
         if not said:
             return "it sent a page and not a SCIM error" if answer.body.strip() else "it gave no reason"
-        words = re.sub(r"[\s\x00-\x1f\x7f]+", " ", f"{kind}: {text}" if kind else str(text or "it gave no reason"))
-        held = self._token[0] if self._token else self._sign_in.token
-        if held is not None and held.reveal():
-            words = words.replace(held.reveal(), "********")
-        return words if len(words) <= _MAX_DETAIL else words[: _MAX_DETAIL - 1] + "…"
+        return self._line.words(f"{kind}: {text}" if kind else str(text or "it gave no reason"))
 
     def _body(self, answer: Answer) -> Json:
-        body = _json_object(answer)
+        body = json_object(answer)
         if not body:
             raise Unreachable(f"{self.url} answered {answer.status} with something that is not SCIM")
         return body
 
-    def _authorization(self) -> dict[str, str]:
-        token = self._sign_in.token or self._client_credentials()
-        return {"Authorization": f"Bearer {token.reveal()}"}
 
-    def _client_credentials(self) -> Secret:
-        held = self._token
-        if held is not None and held[1] > self._clock():
-            return held[0]
-        secret = self._sign_in.client_secret or Secret("")
-        pair = f"{quote(self._sign_in.client_id, safe='')}:{quote(secret.reveal(), safe='')}"  # RFC 6749 section 2.3.1
-        headers = {
-            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-        }
-        form = urlencode({"grant_type": "client_credentials"}).encode()
-        try:
-            answer = self._http.send("POST", self._sign_in.token_url, body=form, headers=headers)
-        except HttpFailure as problem:
-            raise Unreachable(problem.detail) from problem
-        given = _json_object(answer)
-        if answer.status in (400, 401, 403):
-            raise NotAllowed(
-                f"{self._sign_in.token_url} gives us no token ({answer.status}): {str(given.get('error'))[:80]}"
-            )
-        if answer.status != 200 or not isinstance(given.get("access_token"), str):
-            raise Unreachable(
-                f"{self._sign_in.token_url} gave no token ({answer.status})", retry_after=answer.retry_after
-            )
-        lifetime = max(0, (_number(given.get("expires_in")) or 300) - 30)
-        self._token = (Secret(given["access_token"]), self._clock() + timedelta(seconds=lifetime))
-        return self._token[0]
+def _named(value: Any) -> Json:
+    """A JSON object with its names in lower case; {} for anything else."""
+    return {name.lower(): part for name, part in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _supported(said: Mapping[str, Any], name: str, default: bool) -> bool:
-    part = said.get(name)
-    value = part.get("supported", default) if isinstance(part, Mapping) else default
+    value = _named(said.get(name)).get("supported", default)
     return value if isinstance(value, bool) else str(value).lower() == "true"
-
-
-def _json_object(answer: Answer) -> Json:
-    try:
-        parsed = answer.json()
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _number(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None

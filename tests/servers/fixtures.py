@@ -9,10 +9,15 @@ import pytest
 from tests.servers.apache import Apache
 from tests.servers.availability import require, unavailable
 from tests.servers.canaille import Canaille, venv
+from tests.servers.emulate import Emulate
+from tests.servers.keycloak import Keycloak
+from tests.servers.keycloak_files import distribution
 from tests.servers.pki import Pki, make_pki
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerError
+from tests.servers.samba import Samba, may_listen
 from tests.servers.scim2_server import Scim2Server
+from tests.servers.scimmy import Scimmy
 from tests.servers.slapd import Slapd
 
 
@@ -36,8 +41,29 @@ def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]
 
 
 @pytest.fixture(scope="session")
+def samba(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Samba]:
+    require("samba")
+    if not may_listen():
+        unavailable("samba", "its ports are fixed (389 and 636), and this process may not bind them")
+    server = Samba.start(tmp_path_factory.mktemp("samba"), pki)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def scim2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scim2Server]:
     server = Scim2Server.start(tmp_path_factory.mktemp("scim2-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def scimmy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scimmy]:
+    require("scimmy")
+    try:
+        server = Scimmy.start(tmp_path_factory.mktemp("scimmy"))
+    except ServerError as error:  # no way to npm's registry
+        unavailable("scimmy", str(error).replace("\n", " "))
     yield server
     server.stop()
 
@@ -49,6 +75,29 @@ def canaille(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
     except ServerError as error:  # no way to a package index
         unavailable("canaille", str(error).replace("\n", " "))
     server = Canaille.start(tmp_path_factory.mktemp("canaille"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulate]:
+    try:
+        server = Emulate.start(tmp_path_factory.mktemp("emulate"))
+    except ServerError as error:  # no way to a package index
+        unavailable("emulate", str(error).replace("\n", " "))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """Heavy: put the tests that use it into the xdist group "keycloak", so that one worker starts it, once."""
+    require("keycloak")
+    try:
+        distribution()
+    except ServerError as error:  # no way to Maven Central
+        unavailable("keycloak", str(error).replace("\n", " "))
+    server = Keycloak.start(tmp_path_factory.mktemp("keycloak"))
     yield server
     server.stop()
 

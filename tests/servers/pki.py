@@ -4,6 +4,7 @@ Certificates carry key identifiers and key usages because Python 3.13 and later 
 """
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,13 @@ class Pki:
     server_certificate_file: Path
     server_key_file: Path
 
+    def server(self, address: str) -> tuple[Path, Path]:
+        """Files of a server certificate and its key for one more IP address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = _server_names(address)
+        made = KeyPair(_issue(_name("localhost"), key, self.ca, ExtendedKeyUsageOID.SERVER_AUTH, names), key)
+        return made.write(self.directory, f"server-{address}")
+
     def client(self, common_name: str, *, organization: str = "Example") -> KeyPair:
         """A client certificate the test CA vouches for (`O=Example,CN=...`), for mutual TLS and SASL EXTERNAL."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -70,7 +78,8 @@ def make_pki(directory: Path) -> Pki:
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = KeyPair(_self_signed(_name("Test CA"), ca_key, is_ca=True), ca_key)
     server_key = ec.generate_private_key(ec.SECP256R1())
-    server = KeyPair(_issue(_name("localhost"), server_key, ca, ExtendedKeyUsageOID.SERVER_AUTH), server_key)
+    names = _server_names("127.0.0.1")
+    server = KeyPair(_issue(_name("localhost"), server_key, ca, ExtendedKeyUsageOID.SERVER_AUTH, names), server_key)
     ca_file, _ = ca.write(directory, "ca")
     certificate_file, key_file = server.write(directory, "server")
     return Pki(directory, ca, ca_file, certificate_file, key_file)
@@ -116,7 +125,17 @@ def _self_signed(subject: x509.Name, key: PrivateKey, *, is_ca: bool = False) ->
     return builder.sign(key, hashes.SHA256())
 
 
-def _issue(subject: x509.Name, key: PrivateKey, ca: KeyPair, usage: x509.ObjectIdentifier) -> x509.Certificate:
+def _server_names(address: str) -> list[x509.GeneralName]:
+    return [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
+
+
+def _issue(
+    subject: x509.Name,
+    key: PrivateKey,
+    ca: KeyPair,
+    usage: x509.ObjectIdentifier,
+    names: Sequence[x509.GeneralName] = (),
+) -> x509.Certificate:
     builder = (
         _builder(subject, ca.certificate.subject, key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -124,8 +143,7 @@ def _issue(subject: x509.Name, key: PrivateKey, ca: KeyPair, usage: x509.ObjectI
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
     )
-    if usage == ExtendedKeyUsageOID.SERVER_AUTH:
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(ca.key, hashes.SHA256())
 

@@ -98,6 +98,10 @@ class Slapd:
         with self._as_root() as connection:
             connection.modify(dn, {name: [(ldap3.MODIFY_REPLACE, list(v))] for name, v in attributes.items()})
 
+    def move(self, dn: str, below: str) -> None:
+        with self._as_root() as connection:
+            connection.modify_dn(dn, dn.partition(",")[0], new_superior=below)
+
     def delete(self, dn: str) -> None:
         with self._as_root() as connection:
             connection.delete(dn)
@@ -116,7 +120,7 @@ class Slapd:
 
     def can_bind(self, dn: str, password: str) -> bool:
         """Whether this name and password sign in, over verified TLS."""
-        with _closing(ldap3.Connection(self._server(), dn, password)) as connection:
+        with closing(ldap3.Connection(self._server(), dn, password)) as connection:
             return bool(connection.bind())
 
     def search(self, query: str = "(objectClass=*)", *, base: str = BASE_DN) -> list[LdapEntry]:
@@ -126,7 +130,7 @@ class Slapd:
                 connection.search(base, query, attributes=["*", "+"])
             except LDAPNoSuchObjectResult:
                 return []
-            return [_entry(found) for found in connection.response or [] if found["type"] == "searchResEntry"]
+            return [as_entry(found) for found in connection.response or [] if found["type"] == "searchResEntry"]
 
     def entry(self, dn: str) -> LdapEntry | None:
         with self._as_root() as connection:
@@ -134,7 +138,7 @@ class Slapd:
                 connection.search(dn, "(objectClass=*)", search_scope=ldap3.BASE, attributes=["*", "+"])
             except LDAPNoSuchObjectResult:
                 return None
-            return _entry((connection.response or [])[0])
+            return as_entry((connection.response or [])[0])
 
     def _server(self) -> ldap3.Server:
         # a new object each time: ldap3 remembers a refused connection for seconds, and pause() causes some
@@ -143,7 +147,7 @@ class Slapd:
 
     @contextmanager
     def _as_root(self) -> Iterator[Any]:
-        with _closing(ldap3.Connection(self._server(), _ROOT_DN, _ROOT_PASSWORD, raise_exceptions=True)) as connection:
+        with closing(ldap3.Connection(self._server(), _ROOT_DN, _ROOT_PASSWORD, raise_exceptions=True)) as connection:
             connection.bind()
             yield connection
 
@@ -161,7 +165,7 @@ class Slapd:
 
 
 @contextmanager
-def _closing(connection: Any) -> Iterator[Any]:  # Any: the stubs leave a connection's methods untyped
+def closing(connection: Any) -> Iterator[Any]:  # Any: the stubs leave a connection's methods untyped
     """A connection's own context manager leaves it open unless it was bound within; a refused one keeps its socket."""
     try:
         yield connection
@@ -171,7 +175,7 @@ def _closing(connection: Any) -> Iterator[Any]:  # Any: the stubs leave a connec
             connection.socket.close()
 
 
-def _entry(found: Mapping[str, object]) -> LdapEntry:
+def as_entry(found: Mapping[str, object]) -> LdapEntry:
     raw = found["raw_attributes"]
     assert isinstance(raw, Mapping)
     values = {name: [value.decode("utf-8", errors="replace") for value in found] for name, found in raw.items()}
@@ -180,7 +184,9 @@ def _entry(found: Mapping[str, object]) -> LdapEntry:
 
 def _configuration(directory: Path, pki: Pki) -> str:
     schemas = "\n".join(f"include {_SCHEMAS}/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis"))
-    modules = "\n".join(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy"))
+    modules = "\n".join(
+        f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy", "syncprov")
+    )
     return f"""{schemas}
 modulepath {_MODULES}
 {modules}
@@ -215,6 +221,8 @@ unique_uri ldap:///ou=agents,{BASE_DN}?uid?sub
 overlay ppolicy
 ppolicy_default cn=default,ou=policies,{BASE_DN}
 ppolicy_hash_cleartext
+overlay syncprov
+syncprov-sessionlog 1000
 """
 
 

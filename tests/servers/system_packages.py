@@ -29,11 +29,23 @@ SERVERS: dict[str, Needs] = {
         programs=("slapd", "slapadd", "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/core.schema"),
         packages=("slapd", "ldap-utils"),
     ),
+    "samba": Needs(
+        programs=(
+            "samba",
+            "samba-tool",
+            "/usr/lib/*/samba/ldb/samba_dsdb.so",
+            "/usr/share/samba/setup/provision.ldif",
+            "/usr/lib/*/samba/vfs/acl_xattr.so",
+        ),
+        packages=("samba", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "winbind"),
+    ),
     "postgres": Needs(
         programs=(_POSTGRES_BINARIES + "initdb", _POSTGRES_BINARIES + "postgres"),
         packages=("postgresql",),
     ),
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
+    "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
+    "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
     "apache": Needs(
         programs=(
             "apache2",

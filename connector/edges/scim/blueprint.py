@@ -15,8 +15,11 @@ from connector.core.errors import ConnectorError, Denied
 from connector.domain.unit import Caller, Domain
 from connector.edges.scim import errors, queries
 from connector.edges.scim.answers import Answer, Conditions
+from connector.edges.scim.catalogue import Collection
+from connector.edges.scim.catalogue_file import Catalogue
 from connector.edges.scim.discovery import Discovery
 from connector.edges.scim.errors import MEDIA_TYPE, ScimError
+from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.rate import Limiter
 from connector.edges.scim.render import EVERYTHING, Selection, selection
 from connector.edges.scim.schema import Table
@@ -27,10 +30,12 @@ _WRITING = ["POST", "PUT", "PATCH", "DELETE"]
 _MEDIA_TYPES = {"application/scim+json", "application/json"}
 
 
-def blueprint(domain: Domain, *, base_url: str, authenticate: Callable[[str | None], Caller]) -> Blueprint:
+def blueprint(
+    domain: Domain, *, base_url: str, authenticate: Callable[[str | None], Caller], catalogue: Catalogue
+) -> Blueprint:
     """The edge below /scim/v2. `authenticate` turns an Authorization header into a caller or raises Unauthenticated."""
     edge = Blueprint("scim", __name__, url_prefix=PREFIX)
-    service = ScimService(domain, base_url)
+    service = ScimService(domain, base_url, catalogue)
     limiter = Limiter(time.monotonic)
 
     @edge.before_request
@@ -42,7 +47,9 @@ def blueprint(domain: Domain, *, base_url: str, authenticate: Callable[[str | No
         if caller.kind == "client" and not any(scope.startswith("scim") for scope in caller.scopes):
             raise Denied("a scope for SCIM is needed, such as 'scim'", scope="scim")
 
-    _mount_discovery(edge, Discovery(base_url))
+    _mount_discovery(edge, Discovery(base_url, service.collections))
+    for endpoint, collection in service.collections.items():
+        _mount_collection(edge, endpoint, collection)
     _mount_messages(edge, service)
     _mount_resources(edge, service)
     return edge
@@ -56,7 +63,7 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
 
     @edge.get("/ServiceProviderConfig")
     def config() -> Response:
-        return answer(discovery.config(g.caller.dialect))
+        return answer(discovery.config(g.caller.dialect, PROFILES[g.caller.profile]))
 
     @edge.get("/ResourceTypes")
     def types() -> Response:
@@ -81,6 +88,27 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
     @edge.route("/Schemas/<name>", methods=_WRITING)
     def unwritable(name: str = "") -> Response:
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"], "discovery can only be read (RFC 7644 section 4)")
+
+
+def _mount_collection(edge: Blueprint, endpoint: str, collection: Collection) -> None:
+    """A list that only the catalogue file changes; whoever may speak SCIM may read it."""
+
+    @edge.get(f"/{endpoint}", endpoint=f"list_{endpoint}")
+    def listed() -> Response:
+        return _answer(collection.search(g.caller, queries.from_url(request.args)))
+
+    @edge.post(f"/{endpoint}/.search", endpoint=f"search_{endpoint}")
+    def searched() -> Response:
+        return _answer(collection.search(g.caller, queries.from_body(_body())))
+
+    @edge.get(f"/{endpoint}/<id>", endpoint=f"read_{endpoint}")
+    def one(id: str) -> Response:
+        return _answer(collection.read(id, _chosen(collection.table), _conditions()))
+
+    @edge.route(f"/{endpoint}", methods=_WRITING, endpoint=f"unwritable_{endpoint}")
+    @edge.route(f"/{endpoint}/<id>", methods=_WRITING, endpoint=f"unwritable_{endpoint}")
+    def unwritable(id: str = "") -> Response:
+        raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"], f"{endpoint} can only be read")
 
 
 def _mount_messages(edge: Blueprint, service: ScimService) -> None:

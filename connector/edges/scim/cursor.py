@@ -23,8 +23,11 @@ class Cursors:
     key: bytes
 
     def seal(self, end: After, *, count: int, client_id: str, query: Any, now: float) -> str:
-        """The cursor for the page behind `end`, good for this client, this query and pages of this size only."""
-        content = orjson.dumps([end.seq, end.key, int(now) + TIMEOUT, count])
+        """The cursor for the page behind `end`, or before it where it says so.
+
+        It is good for this client, this query and pages of this size only.
+        """
+        content = orjson.dumps([end.seq, end.key, int(now) + TIMEOUT, count, end.backwards])
         nonce = secrets.token_bytes(12)
         sealed = nonce + AESGCM(self.key).encrypt(nonce, content, _bound(client_id, query))
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
@@ -39,12 +42,12 @@ class Cursors:
         except (ValueError, InvalidTag) as problem:
             detail = "the cursor is not one that was given to this client for this query; begin again without it"
             raise ScimError("invalidCursor", detail, field="cursor") from problem
-        seq, key, until, sealed_count = orjson.loads(content)
+        seq, key, until, sealed_count, backwards = orjson.loads(content)
         if until < now:
             raise ScimError("expiredCursor", f"the cursor is older than {TIMEOUT} seconds; begin again", field="cursor")
         if sealed_count != count:
             raise ScimError("invalidCount", f"count was {sealed_count} on the pages before; keep it", field="count")
-        return After(seq, key)
+        return After(seq, key, backwards)
 
 
 def _bound(client_id: str, query: Any) -> bytes:

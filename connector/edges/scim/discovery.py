@@ -1,5 +1,6 @@
 """Discovery (RFC 7644 section 4): what we serve, made once for each dialect."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -7,25 +8,35 @@ import orjson
 from connector.core.errors import NotFound
 from connector.edges.scim import cursor, schema
 from connector.edges.scim.bulk import MAX_OPERATIONS
+from connector.edges.scim.catalogue import Collection
+from connector.edges.scim.profiles import Profile
 from connector.edges.scim.queries import DEFAULT_PAGE, MAX_PAGE
 
 MAX_BODY = 4 * 1024 * 1024  # bytes
+_NEWER = {"pagination", "agentExtension", "RolesAndEntitlements"}  # members that RFC 7643 section 5 does not have
 
 
 class Discovery:
     """Answers /ServiceProviderConfig, /ResourceTypes and /Schemas from documents made at start-up."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, collections: Mapping[str, Collection]) -> None:
         self._root = f"{base_url}/scim/v2"
-        self._configs = {dialect: orjson.dumps(self._config(dialect)) for dialect in schema.HIDDEN}
-        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents().items()}
+        self._collections = collections
+        served = [*schema.TABLES, *collections]
+        self._configs = {dialect: self._config(dialect) for dialect in schema.HIDDEN}
+        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents(served).items()}
         self._schemas = {
-            dialect: {key: self._located("Schemas", one) for key, one in schema.schema_documents(dialect).items()}
+            dialect: {
+                key: self._located("Schemas", one) for key, one in schema.schema_documents(served, dialect).items()
+            }
             for dialect in schema.HIDDEN
         }
 
-    def config(self, dialect: str) -> bytes:
-        return self._configs[dialect]
+    def config(self, dialect: str, profile: Profile) -> bytes:
+        config = self._configs[dialect]
+        if profile.config_of_rfc7643:
+            config = {name: value for name, value in config.items() if name not in _NEWER}
+        return orjson.dumps(config)
 
     def types(self) -> bytes:
         return _list(list(self._types.values()))
@@ -71,13 +82,26 @@ class Discovery:
             ],
             "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
         }
-        if dialect != "wzdk":  # an attribute of the abbey draft, which clients that validate RFC 7643 section 5 refuse
+        if dialect != "wzdk":  # the abbey draft's, for those that asked for it
             config["agentExtension"] = {
                 "supported": True,
                 "agentsSupported": True,
                 "agenticApplicationsSupported": True,
             }
+        if self._collections:
+            config["RolesAndEntitlements"] = {
+                "roles": self._catalogued("Roles"),
+                "entitlements": self._catalogued("Entitlements"),
+            }
         return config
+
+    def _catalogued(self, endpoint: str) -> dict[str, Any]:
+        """What ServiceProviderConfig says of a catalogue (draft-ietf-scim-roles-entitlements-01)."""
+        collection = self._collections.get(endpoint)
+        if collection is None:
+            return {"supported": False}
+        abilities = {f"multiple{endpoint}Supported": True, "primarySupported": True, "typeSupported": True}
+        return {"supported": True, **abilities, "types": collection.types}
 
 
 def _list(documents: list[dict[str, Any]]) -> bytes:

@@ -16,7 +16,7 @@ from connector.core.query import Attribute as Resolved
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.paths import Path, home_of, resolved, split
 from connector.edges.scim.profiles import PROFILES, Profile
-from connector.edges.scim.schema import TABLES, Attribute, Table
+from connector.edges.scim.schema import Attribute, Table
 from connector.edges.scim.tokens import Tokens
 from connector.edges.scim.values import read_one
 
@@ -47,13 +47,13 @@ def parse_filter(
     `across_types`: the query spans resource types, and an attribute that this one does not define has no value
     (RFC 7644 section 3.4.2.1); otherwise a name that is not known is an error.
     """
-    return _parsed(table.endpoint, text, profile, across_types)
+    return _parsed(table, text, profile, across_types)
 
 
 @lru_cache(maxsize=2048)
-def _parsed(endpoint: str, text: str, profile: Profile, across_types: bool) -> Filter:
+def _parsed(table: Table, text: str, profile: Profile, across_types: bool) -> Filter:
     tokens = Tokens(text, "invalidFilter")
-    found = Grammar(tokens, TABLES[endpoint], profile, across_types=across_types).either()
+    found = Grammar(tokens, table, profile, across_types=across_types).either()
     tokens.end()
     return found
 

@@ -116,9 +116,10 @@ class Patch:
             raise ScimError("mutability", f"{text} is set by the server", field=text)
         if attribute.mutability == "writeOnly":
             return  # we keep no passwords of people
-        if op == "add" and is_unassigned(value):
-            if value in ([], {}):
-                return  # nothing to add
+        if op == "add" and value in ([], {}):
+            if path.filter is None or self._profile.add_creates_element:
+                return  # nothing to add; behind a filter there must yet be something to add it to
+        elif op == "add" and is_unassigned(value):
             if not self._profile.empty_add_clears:
                 raise ScimError("invalidValue", f"add needs a value for {text}; use remove to clear it", field=text)
             op = "replace"
@@ -139,7 +140,9 @@ class Patch:
         self, op: str, home: dict[str, Any], path: Path, attribute: Attribute, value: Any, text: str
     ) -> None:
         profile, sub, chosen = self._profile, path.sub, path.filter
-        if op == "replace" and is_unassigned(value):  # null, "", [] and {} are unassigned (RFC 7643 section 2.5)
+        if op == "replace" and value == {} and attribute.sub:
+            return  # what it does not name stays as it is (RFC 7644 section 3.5.2.3)
+        if op == "replace" and is_unassigned(value):  # null, "" and [] are unassigned (RFC 7643 section 2.5)
             if (sub or attribute).required:
                 raise ScimError("invalidValue", f"{text} is required: it cannot be empty", field=text)
             op, value = "remove", None
@@ -162,7 +165,7 @@ class Patch:
 
     def _extension(self, op: str, urn: str, value: Any) -> None:
         """A whole extension, by its URN."""
-        if op == "remove" or (op == "replace" and is_unassigned(value)):
+        if op == "remove" or (op == "replace" and is_unassigned(value) and value != {}):
             self.document.pop(urn, None)
         elif isinstance(value, dict):
             self._each(op, value, f"{urn}:")

@@ -6,21 +6,16 @@ from connector.edges.scim.errors import ScimError
 from connector.edges.scim.filters import Grammar
 from connector.edges.scim.paths import Path, split
 from connector.edges.scim.profiles import Profile
-from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.schema import Table
 from connector.edges.scim.tokens import Tokens
 
 
+@lru_cache(maxsize=2048)
 def parse_path(table: Table, text: str, profile: Profile) -> Path:
     """`attr`, `attr.sub`, `attr[filter]`, `attr[filter].sub`, each also behind a URN, or a bare extension URN.
 
     ScimError `invalidPath` where it does not resolve, `invalidFilter` where what is in the brackets does not.
     """
-    return _parsed(table.endpoint, text, profile)
-
-
-@lru_cache(maxsize=2048)
-def _parsed(endpoint: str, text: str, profile: Profile) -> Path:
-    table = TABLES[endpoint]
     tokens = Tokens(text, "invalidPath")
     path = split(table, tokens.take(), "invalidPath")
     if tokens.peek() is None:

@@ -1,11 +1,11 @@
-"""What we tolerate of whom: each deviation from the RFCs and the interop profile is one named tolerance.
+"""What we tolerate of whom: each deviation from the RFCs and the interop profile is one named tolerance; and what we spare whom.
 
 docs/scim.md has a line for each, tests/protocol/scim/test_profiles.py a test for each. Code asks for the tolerance, never for a
-profile's name. `entra` and `okta` are `default` and what only they mean; `strict` has none.
+profile's name. `entra`, `okta` and `canaille` are `default` and what only they mean or need; `strict` has none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,14 @@ class Profile:
     replace_creates_element: bool = False
     """`replace` through a value filter that matches nothing makes the element (Entra), where the RFC says noTarget."""
 
+    # What an answer leaves out for a client; the RFCs allow either.
+
+    group_patch_without_body: bool = False
+    """A PATCH of a group answers 204, however few its members are (Entra asks for that)."""
+
+    config_of_rfc7643: bool = False
+    """ServiceProviderConfig has only the members of RFC 7643: nothing of RFC 9865 and of drafts (Canaille refuses more)."""
+
 
 _DEFAULT = {
     "unknown_attributes",
@@ -74,7 +82,7 @@ def _granting(names: set[str]) -> Profile:
 PROFILES: Mapping[str, Profile] = {
     "default": _granting(_DEFAULT),
     "okta": _granting(_OKTA),
-    "entra": _granting(_OKTA | {"replace_creates_element"}),
+    "entra": _granting(_OKTA | {"replace_creates_element", "group_patch_without_body"}),
+    "canaille": _granting(_DEFAULT | {"config_of_rfc7643"}),
     "strict": Profile(),
 }
-TOLERANCES = tuple(one.name for one in fields(Profile))

@@ -82,7 +82,7 @@ class Renderer:
             document[1:-1].encode(),
             orjson.dumps(tail)[1:],
         )
-        return orjson.dumps(_cut(orjson.loads(whole), chosen)) if chosen else whole
+        return orjson.dumps(cut(orjson.loads(whole), chosen)) if chosen else whole
 
     def group(self, table: Table, record: Record, members: list[Member], chosen: Selection) -> bytes:
         """A group: its members, of whom there may be very many, are written as text at once."""
@@ -117,7 +117,7 @@ class Renderer:
         answer = self._head([table.urn, GOVERNANCE], record) | document
         answer |= {"subject": record.id, **computed, "meta": self._meta(table, record)}
         answer = {name: value for name, value in answer.items() if name not in HIDDEN[dialect] or name == _HANDLE}
-        answer = _cut(answer, chosen) if chosen else answer
+        answer = cut(answer, chosen) if chosen else answer
         if (
             dialect != "wzdk" and _HANDLE in answer
         ):  # after the cut: attributes=name chooses it under either of its names
@@ -130,7 +130,7 @@ class Renderer:
         for agent in document.get("agents", []):
             agent["$ref"] = f"{self.root}/Agents/{agent['value']}"
         answer = self._head([table.urn], record) | document | {"meta": self._meta(table, record)}
-        return orjson.dumps(_cut(answer, chosen) if chosen else answer)
+        return orjson.dumps(cut(answer, chosen) if chosen else answer)
 
     def groups(self, memberships: list[tuple[str, str, bool]]) -> dict[str, Any]:
         """The computed `groups` of a user or agent; through another group they are `indirect` (RFC 7643 section 4.1.2)."""
@@ -223,17 +223,22 @@ def _credential(held: Credential, now: str) -> dict[str, Any]:
     return {"value": held.id, "type": held.kind, "status": credentials.status(held, now), **shown}
 
 
-def _cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
+def cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:
+    """The answer with the chosen attributes only; what is handed in may be changed."""
     return _keep(answer, chosen.only) if chosen.only else _drop(answer, chosen.without)
 
 
-def listing(total: int, start: int | None, resources: list[bytes], following: str | None = None) -> bytes:
-    """A ListResponse; `start` where paging is by index, `following` is the cursor of the next page (RFC 9865 section 2)."""
+def listing(
+    total: int, start: int | None, resources: list[bytes], before: str | None = None, behind: str | None = None
+) -> bytes:
+    """A ListResponse; `start` where paging is by index, else the cursors of the pages before and behind (RFC 9865 section 2)."""
     head: dict[str, Any] = {"schemas": _LIST, "totalResults": total, "itemsPerPage": len(resources)}
     if start is not None:
         head["startIndex"] = start
-    if following is not None:
-        head["nextCursor"] = following
+    if before is not None:
+        head["previousCursor"] = before
+    if behind is not None:
+        head["nextCursor"] = behind
     return b'%b,"Resources":[%b]}' % (orjson.dumps(head)[:-1], b",".join(resources))
 
 

@@ -3,7 +3,7 @@
 Everything on the hot path looks things up here; no model object is made for a request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,7 @@ from typing import Any
 from scim2_models import Extension as ModelExtension
 from scim2_models import Resource, ResourceType, Schema
 
-from connector.domain import schema as names
-from connector.edges.scim import models
+from connector.edges.scim import catalogue_models, models
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Attribute:
         return tuple(one.name for one in (self.sub or {}).values() if one.required and one.writable)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object for each type: it is its own key in caches
 class Table:
     """One resource type: its kind in the domain, and its attributes and extensions by lower-case name."""
 
@@ -127,7 +126,7 @@ def _table(kind: str, endpoint: str, model: type[Resource[Any]], extension: type
     if extension is not None:
         described = extension.to_schema()
         extensions[str(described.id).lower()] = (str(described.id), _compile(described.attributes or []))
-    return Table(kind, names.TYPE_OF[kind], str(core.id), endpoint, attributes, extensions)
+    return Table(kind, model.__name__, str(core.id), endpoint, attributes, extensions)
 
 
 TABLES: dict[str, Table] = {
@@ -139,19 +138,26 @@ TABLES: dict[str, Table] = {
         _table("application", "AgenticApplications", models.AgenticApplication, None),
     )
 }
+# What only the catalogue file changes: not kept in the database, and served where there is one.
+CATALOGUE_TABLES: dict[str, Table] = {
+    "Roles": _table("role", "Roles", catalogue_models.Role, None),
+    "Entitlements": _table("entitlement", "Entitlements", catalogue_models.Entitlement, None),
+}
 _MODELS: dict[str, tuple[type[Resource[Any]], type[ModelExtension] | None]] = {
     "Agents": (models.Agent, models.Governance),
     "Users": (models.User, models.EnterpriseUser),
     "Groups": (models.Group, None),
     "AgenticApplications": (models.AgenticApplication, None),
+    "Roles": (catalogue_models.Role, None),
+    "Entitlements": (catalogue_models.Entitlement, None),
 }
 
 
-def schema_documents(dialect: str) -> dict[str, dict[str, Any]]:
-    """Every schema that is served, by lower-case URN, as the dialect shows it (RFC 7643 section 7)."""
+def schema_documents(endpoints: Iterable[str], dialect: str) -> dict[str, dict[str, Any]]:
+    """The schemas of these endpoints, by lower-case URN, as the dialect shows them (RFC 7643 section 7)."""
     found: dict[str, dict[str, Any]] = {}
-    for endpoint, classes in _MODELS.items():
-        for model in filter(None, classes):
+    for endpoint in endpoints:
+        for model in filter(None, _MODELS[endpoint]):
             document = _dump(model.to_schema())
             if endpoint == "Agents" and model is models.Agent:
                 document["attributes"] = agent_attributes(document["attributes"], dialect)
@@ -166,10 +172,10 @@ def agent_attributes(attributes: list[dict[str, Any]], dialect: str) -> list[dic
     return listed + [one for one in attributes if one["name"] not in HIDDEN[dialect]]
 
 
-def type_documents() -> dict[str, dict[str, Any]]:
-    """Every resource type, by lower-case name (RFC 7643 section 6)."""
+def type_documents(endpoints: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The resource types of these endpoints, by lower-case name (RFC 7643 section 6)."""
     found = {}
-    for model, extension in _MODELS.values():
+    for model, extension in (_MODELS[endpoint] for endpoint in endpoints):
         described = ResourceType.from_resource(model[extension] if extension else model)  # type: ignore[index]
         document = _dump(described)
         found[document["name"].lower()] = document

@@ -9,6 +9,8 @@ from connector.domain.unit import Caller, Domain
 from connector.edges.scim import render
 from connector.edges.scim.answers import Answer, Conditions
 from connector.edges.scim.bulk import Bulk
+from connector.edges.scim.catalogue import Assignable, collections
+from connector.edges.scim.catalogue_file import Catalogue
 from connector.edges.scim.cursor import Cursors
 from connector.edges.scim.filters import parse_filter
 from connector.edges.scim.kinds import kinds
@@ -17,19 +19,20 @@ from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.queries import Query
 from connector.edges.scim.render import Renderer, Selection
 from connector.edges.scim.schema import TABLES, Table
-from connector.edges.scim.sorting import parse_sort
+from connector.edges.scim.sorting import parse_sorts
 from connector.edges.scim.validate import read_resource
 
 
 class ScimService:
     """The operations of RFC 7644 section 3 on every resource type that is kept."""
 
-    def __init__(self, domain: Domain, base_url: str) -> None:
+    def __init__(self, domain: Domain, base_url: str, catalogue: Catalogue) -> None:
         self._domain = domain
         renderer = Renderer(base_url)
-        self._operations = Operations(renderer, kinds(renderer))
+        self._operations = Operations(renderer, kinds(renderer), Assignable(catalogue))
         self._bulk = Bulk(self._operations, renderer)
-        self._cursors = Cursors(domain.keys.derive("scim cursor"))
+        self._cursors = Cursors(domain.keys.derive("scim cursor 2"))
+        self.collections = collections(catalogue, renderer.root, self._cursors, domain.database.clock)
 
     def create(self, caller: Caller, table: Table, body: Any, chosen: Selection) -> Answer:
         require(caller, table, writing=True)
@@ -97,7 +100,7 @@ class ScimService:
                 limit=query.count,
                 offset=query.start - 1,
                 after=after,
-                sort=parse_sort(table, query.sort_by, query.sort_order) if table is not None else None,
+                sorts=parse_sorts(tables, query.sort_by, query.sort_order),
                 own_only=caller.own_only,
             )
             found = resources.search(unit, wanted)
@@ -110,10 +113,11 @@ class ScimService:
         listed = [texts[record.id] for record in found.records]
         if query.cursor is None:
             return Answer(200, render.listing(found.total, query.start, listed))
-        following = None
-        if found.end is not None and query.count:
-            following = self._cursors.seal(found.end, count=query.count, client_id=caller.id, query=bound, now=now)
-        return Answer(200, render.listing(found.total, None, listed, following))
+        before, behind = (
+            self._cursors.seal(one, count=query.count, client_id=caller.id, query=bound, now=now) if one else None
+            for one in (found.begin, found.end)
+        )
+        return Answer(200, render.listing(found.total, None, listed, before, behind))
 
 
 def readable(caller: Caller) -> list[Table]:

@@ -8,6 +8,25 @@ from connector.edges.scim.schema import Table
 _UNSORTABLE = {"members", "groups", "owners", "sponsor", "schemas"}  # rows of others: there is no one value to order by
 
 
+def parse_sorts(tables: list[Table], sort_by: str | None, sort_order: str | None) -> tuple[tuple[str, Sort], ...]:
+    """The order of each kind. Across several types, those that do not define the attribute have no value (section 3.4.2.1).
+
+    ScimError as of `parse_sort`, where none of them does.
+    """
+    found, refused = [], None
+    for table in tables:
+        try:
+            sort = parse_sort(table, sort_by, sort_order)
+        except ScimError as problem:
+            refused = problem
+        else:
+            if sort is not None:
+                found.append((table.kind, sort))
+    if refused is not None and not found:
+        raise refused
+    return tuple(found)
+
+
 def parse_sort(table: Table, sort_by: str | None, sort_order: str | None = None) -> Sort | None:
     """The order that is asked for, or None. ScimError `invalidValue` where it cannot be had.
 

@@ -46,6 +46,31 @@ def test_the_pages_hold_every_row_once_in_the_order_of_one_page(client, people, 
         assert not any("startIndex" in one for one in pages)
 
 
+@pytest.mark.parametrize(
+    "sort", [*SORTS, {"filter": "title pr"}, {"sortBy": "title", "sortOrder": "descending"}], ids=str
+)
+def test_the_way_back_leads_through_the_same_pages(client, people, sort):
+    for count in (1, 3, 7):
+        pages = walk(client, count=count, **sort)
+        back = [pages[-1]]
+        while "previousCursor" in back[-1]:
+            back.append(page(client, cursor=back[-1]["previousCursor"], count=count, **sort))
+            assert len(back) < 50
+        assert [names(one) for one in back[1:-1]] == [names(one) for one in pages[-2:0:-1]]
+        assert names(back[-1])[: len(names(pages[0]))] == names(pages[0])
+        assert ["nextCursor" in one for one in back] == ["nextCursor" in one for one in pages[::-1]]
+        if len(pages) > 1:
+            assert names(page(client, cursor=back[-1]["nextCursor"], count=count, **sort)) == names(pages[1])
+
+
+def test_a_way_back_over_what_is_gone_ends_at_the_first_that_is_left(client, people):
+    pages = walk(client, count=2, sortBy="userName")
+    for name in ("a1", "a2", "b1"):
+        client.send("DELETE", f"/Users/{people[name]}")
+    back = page(client, cursor=pages[2]["previousCursor"], count=2, sortBy="userName")
+    assert (names(back), "previousCursor" in back) == (["a3"], False)
+
+
 @pytest.mark.parametrize("sort", SORTS, ids=str)
 def test_rows_that_stay_are_listed_once_while_others_come_and_go(client, people, sort):
     order = names(client.get("/Users", **sort).get_json())

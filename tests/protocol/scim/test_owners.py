@@ -29,7 +29,7 @@ def test_when_the_accountable_owner_is_deleted_another_one_is_accountable(client
 
     assert owners_of(client, agent) == {ada: True, eve: False}
     assert client.get(f"/Agents/{agent}").headers["ETag"] != version
-    assert events()[-2:] == ["person:deleted", "agent:changed"]
+    assert events()[-3:] == ["person:deleted", "agent:owner-left", "agent:changed"]
     event = last_event("agent:changed")
     assert event["subject"]["id"] == agent
     assert (event["detail"]["changed"], event["detail"]["accountable"]) == (["owners"], ada)
@@ -52,7 +52,31 @@ def test_the_last_owner_leaves_nobody_accountable_and_no_event_of_a_change(clien
     client.send("DELETE", f"/Users/{ada}")
 
     assert "owners" not in client.get(f"/Agents/{agent}").get_json()
-    assert events()[-1] == "person:deleted"
+    assert events()[-2:] == ["person:deleted", "agent:owner-left"]
+
+
+def test_an_owner_who_is_disabled_is_recorded_at_each_agent_and_hands_over_to_who_is_active(client, last_event):
+    ada, bob, eve = client.person("ada"), client.person("bob", active=False), client.person("eve")
+    agent = client.agent("bot", owners=[{"value": ada, "primary": True}, {"value": bob}, {"value": eve}])
+    version = client.get(f"/Agents/{agent}").headers["ETag"]
+
+    client.patch("Users", ada, {"op": "replace", "path": "active", "value": False})
+
+    assert owners_of(client, agent) == {ada: False, bob: False, eve: True}
+    assert client.get(f"/Agents/{agent}").headers["ETag"] != version
+    event = last_event("agent:owner-left")
+    assert event["subject"]["id"] == agent
+    assert event["detail"] == {"name": "bot", "person": ada, "why": "disabled", "left": 1}
+
+
+def test_the_only_owner_who_is_disabled_stays_and_is_recorded(client, last_event):
+    ada = client.person("ada")
+    agent = client.agent("bot", owners=[{"value": ada}])
+
+    client.patch("Users", ada, {"op": "replace", "path": "active", "value": False})
+
+    assert owners_of(client, agent) == {ada: True}
+    assert last_event("agent:owner-left")["detail"]["left"] == 0
 
 
 def test_another_owner_leaving_changes_nothing_about_the_accountable_one(client, events):
@@ -62,7 +86,7 @@ def test_another_owner_leaving_changes_nothing_about_the_accountable_one(client,
     client.send("DELETE", f"/Users/{bob}")
 
     assert owners_of(client, agent) == {ada: True}
-    assert events()[-1] == "person:deleted"
+    assert events()[-2:] == ["person:deleted", "agent:owner-left"]
 
 
 def test_a_parent_must_be_another_agent(new_client):

@@ -87,7 +87,12 @@ BOTH = [{**WORK, "display": "d"}, {**HOME, "display": "d"}]
         (op("replace", 'emails[type eq "home"].value', ""), changed(emails=[WORK])),
         (op("replace", 'emails[type eq "other"].value', ""), ADA),
         (op("replace", 'emails[type eq "other"].value', None), ADA),
-        (op("replace", ENTERPRISE, {}), changed(**{ENTERPRISE: None})),
+        (op("replace", ENTERPRISE, None), changed(**{ENTERPRISE: None})),
+        # an object replaces what it names (RFC 7644 section 3.5.2.3), and one that names nothing nothing
+        (op("replace", ENTERPRISE, {}), ADA),
+        (op("replace", "name", {}), ADA),
+        (op("replace", 'emails[type eq "work"]', {}), ADA),
+        (op("add", 'emails[type eq "work"]', {}), ADA),
         (op("replace", "title", None), ADA),
         # remove
         (op("remove", "displayName"), changed(displayName=None)),

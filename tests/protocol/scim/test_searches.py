@@ -71,3 +71,34 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_back(new_client):
     assert refused and answers[0].status_code == 200
     problem(refused[0], 429, naming="3 requests")
     assert refused[0].headers["Retry-After"] == "1"
+
+
+def test_a_filter_on_groups_finds_who_is_in_them_through_other_groups(client):
+    ada, bob, eve, bot = client.person("ada"), client.person("bob"), client.person("eve"), client.agent("bot")
+    inner = client.group("inner", bob, bot)
+    middle = client.group("middle", inner, eve)
+    outer = client.group("outer", middle, ada, bob)
+    client.patch("Groups", inner, {"op": "add", "path": "members", "value": [{"value": outer}]})  # and round again
+
+    def users(filter):
+        return sorted(one["userName"] for one in client.get("/Users", filter=filter).get_json()["Resources"])
+
+    assert users(f'groups.value eq "{outer}"') == ["ada", "bob", "eve"]
+    assert users(f'groups eq "{inner}"') == ["ada", "bob", "eve"]
+    assert users('groups.display eq "OUTER"') == ["ada", "bob", "eve"]
+    assert users(f'groups[value eq "{outer}" and type eq "direct"]') == ["ada", "bob"]
+    assert users(f'groups[value eq "{outer}" and type eq "indirect"]') == ["eve"]
+    assert users(f'groups[value eq "{outer}" and not (type eq "direct")]') == ["eve"]
+    assert users(f'groups[type eq "direct" and (value eq "{middle}" or display sw "inn")]') == ["bob", "eve"]
+    assert users('groups.type eq "indirect"') == ["ada", "bob", "eve"]
+    assert users(f'not (groups.value eq "{outer}")') == []
+    assert users(f'groups.value eq "{outer}" and groups.value eq "{middle}" and userName eq "eve"') == ["eve"]
+    assert users('groups pr and groups.display co "x"') == []
+    assert client.found("Agents", f'groups.value eq "{outer}"') == [bot]
+    everywhere = client.get("/", filter=f'groups.value eq "{middle}"').get_json()
+    assert {one["id"] for one in everywhere["Resources"]} == {ada, bob, eve, bot}
+    for name in ("ada", "bob", "eve"):  # what a filter finds is what is shown
+        shown = client.get("/Users", filter=f'userName eq "{name}"').get_json()["Resources"][0]["groups"]
+        for one in shown:
+            found = f'groups[value eq "{one["value"]}" and type eq "{one["type"]}" and display eq "{one["display"]}"]'
+            assert name in users(found)

@@ -5,7 +5,7 @@ import pytest
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.schema import TABLES
 from connector.edges.scim.sorting import parse_sort
-from tests.edge_client import ENTERPRISE
+from tests.edge_client import ENTERPRISE, problem
 
 USERS = TABLES["Users"]
 
@@ -74,3 +74,34 @@ def test_an_order_that_cannot_be_had_is_refused(by, direction):
 
 def test_no_order_is_asked_for_without_an_attribute():
     assert parse_sort(USERS, None, "descending") is None
+
+
+def test_at_the_root_types_without_the_attribute_have_no_value(client):
+    b = client.person("b", displayName="Äb", title="t")
+    bot = client.agent("bot", displayName="aa")
+    group = client.group("Mm")
+    app = client.make("AgenticApplications", name="z")["id"]
+
+    def order(**query):
+        page = client.get("/", **query).get_json()
+        return [one["id"] for one in page["Resources"]]
+
+    assert order(sortBy="displayName") == [bot, group, b, app]
+    assert order(sortBy="displayName", sortOrder="descending") == [app, b, group, bot]
+    assert order(sortBy="title") == [b, bot, group, app]
+    assert order(sortBy="name") == [bot, app, b, group]
+    assert order(sortBy="meta.created", sortOrder="descending") == [app, group, bot, b]
+    assert [one["id"] for one in client.search("", sortBy="displayName").get_json()["Resources"]] == [
+        bot,
+        group,
+        b,
+        app,
+    ]
+    walked, cursor = [], ""
+    while cursor is not None:
+        page = client.get("/", sortBy="displayName", count=1, cursor=cursor).get_json()
+        walked += [one["id"] for one in page["Resources"]]
+        cursor = page.get("nextCursor")
+    assert walked == [bot, group, b, app]
+    problem(client.get("/", sortBy="shoeSize"), 400, "invalidValue", "shoeSize")
+    problem(client.get("/", sortBy="title", sortOrder="upwards"), 400, "invalidValue", "sortOrder")

@@ -15,6 +15,7 @@ from connector.domain.unit import SYSTEM, Caller
 from connector.parts import Parts, assemble
 from connector.provisioning.plans import Plan
 from connector.provisioning.reconcile import Report
+from connector.provisioning.schedule import Schedule
 from connector.settings import Settings
 from connector.storage import audit, outbox
 from connector.storage.plans import PlanRecord
@@ -117,6 +118,13 @@ class World:
     def reconcile(self) -> Report:
         return self.apply(self.plan()[0].id)
 
+    def schedule(self) -> Schedule:
+        """What a worker does of itself, with the usual times."""
+        parts = self.parts
+        return Schedule(
+            parts.domain, parts.connections, parts.reconciler, parts.directory, reconcile_hours=24, follow_seconds=300
+        )
+
     def cases(self, state: str = "open") -> list[cases.Case]:
         with self.parts.domain.view() as unit:
             return cases.listing(unit, target="idp", state=state)
@@ -151,7 +159,13 @@ def world(database_url: str, keys_dir: Path, tmp_path: Path, clock: Clock) -> It
     folder.mkdir()
     (folder / "idp.yaml").write_text(MAPPING)
     settings = Settings(
-        data_dir=tmp_path, database_url=database_url, keys_dir=keys_dir, base_url=BASE_URL, mappings_dir=folder
+        data_dir=tmp_path,
+        database_url=database_url,
+        keys_dir=keys_dir,
+        base_url=BASE_URL,
+        mappings_dir=folder,
+        reconcile_hours=0,  # tests say when, see World.schedule
+        follow_seconds=0,
     )
     parts = assemble(settings, clock=clock)
     parts.domain.database.upgrade()

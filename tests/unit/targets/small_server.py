@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_text = isinstance(reply.body, str)
         content = b"" if reply.body is None else (reply.body if is_text else json.dumps(reply.body)).encode()
         with suppress(OSError):  # the caller may have hung up meanwhile
-            self.send_response(reply.status)
+            (self.send_response_only if "Date" in reply.headers else self.send_response)(reply.status)
             for name, value in ({"Content-Type": "text/html" if is_text else SCIM} | reply.headers).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
