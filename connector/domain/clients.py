@@ -1,9 +1,12 @@
 """Inbound clients (an IdP, an HR/IT workflow): create, authorise, and turn into callers."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from connector.core.clock import from_text
 from connector.core.errors import Conflict, Invalid, NotFound
 from connector.domain import credentials
+from connector.domain.credentials import Credential
 from connector.domain.events import Action
 from connector.domain.scopes import AGENT_SCOPE as AGENT_SCOPE
 from connector.domain.scopes import SCOPES as SCOPES
@@ -133,15 +136,25 @@ def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
     return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
 
 
-def caller_of_static(unit: Unit, token: str) -> tuple[Caller, str | None] | None:
-    """The caller whose static bearer or API key this is, and when that ends. An API key allows its own scopes only."""
+@dataclass(frozen=True)
+class Static:
+    """A static bearer or API key, who holds it, and when it ends."""
+
+    caller: Caller
+    credential: Credential
+    ends: datetime
+
+
+def static(unit: Unit, token: str) -> Static | None:
+    """The live static bearer or API key with that text. An API key allows its own scopes only."""
     found = credentials.static(unit, token)
     caller = caller_of(unit, found.holder_id) if found else None
     if found is None or caller is None:
         return None
     if found.scopes is not None:
         caller = replace(caller, scopes=caller.scopes & frozenset(found.scopes.split()))
-    return caller, found.not_after
+    ends = from_text(found.not_after) if found.not_after else datetime.max.replace(tzinfo=UTC)
+    return Static(caller, found, ends)
 
 
 def _caller(client: Client) -> Caller:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -209,8 +209,7 @@ def static(unit: Unit, token: str) -> Credential | None:
 
 def used(unit: Unit, holder_kind: str, credential: Credential) -> None:
     """Note that it was used. The first use of one that replaces another confirms the rotation: the other may end soon."""
-    recent = to_text(unit.tx.moment - timedelta(minutes=1))
-    if credential.last_used is not None and credential.last_used > recent:
+    if not unnoted(credential, unit.tx.moment):
         return
     if not credentials.mark_used(unit.tx, credential.id) or credential.replaces is None:
         return
@@ -224,6 +223,11 @@ def used(unit: Unit, holder_kind: str, credential: Credential) -> None:
         replaces=credential.replaces,
         notAfter=ends,
     )
+
+
+def unnoted(credential: Credential, now: datetime) -> bool:
+    """Whether a use now is to be noted: last_used is kept to the minute."""
+    return credential.last_used is None or credential.last_used <= to_text(now - timedelta(minutes=1))
 
 
 AFTER_CONFIRMED = timedelta(hours=1)  # the old one serves what is still running with it

@@ -65,6 +65,7 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
     """The token that the agent gets. Denied names what stands in the way: the party, the chain, or the scope."""
     if caller.kind != "agent" or caller.person is not None:
         raise Denied("only an agent itself may act for others")
+    check_next(unit, wish)
     decision = access.may_sign_on(unit, caller.id)
     if not decision.allowed:
         raise Denied("; ".join(decision.reasons))
@@ -115,6 +116,12 @@ def wanted_of(unit: Unit, limit: frozenset[str], wish: Wish, *, own: str) -> tup
     if not wanted:
         raise Denied("there is no scope that may be had here", field="scope")
     return audience, wanted
+
+
+def check_next(unit: Unit, wish: Wish) -> None:
+    """Whom a token may name by may_act: another agent that is there and may act. Denied otherwise."""
+    if wish.may_act is not None and not (wish.may_act.startswith("agt-") and alive(unit, wish.may_act)):
+        raise Denied(f"requested_actor {wish.may_act!r} is not an agent that may act", field="actor_token")
 
 
 def rights(unit: Unit, id: str) -> frozenset[str]:

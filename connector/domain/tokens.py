@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.core.clock import from_text, to_text
+from connector.core.clock import to_text
 from connector.core.errors import Denied, Unauthenticated
 from connector.core.jose import Signer
 from connector.core.secret import fingerprint
-from connector.domain import access, clients, exchange, scopes
+from connector.domain import access, clients, credentials, exchange, scopes
 from connector.domain.events import Action
 from connector.domain.exchange import Order, Subject, Wish
 from connector.domain.proofs import Proofs, Shown
-from connector.domain.unit import Caller, Domain, Unit
+from connector.domain.unit import SYSTEM, Caller, Domain, Unit
 from connector.storage import activity, counters
 from connector.storage import credentials as store
 
@@ -81,10 +81,9 @@ class Tokens:
             risk = decision.risk
             if not wish.scopes and wish.resource is None:
                 limit &= {clients.AGENT_SCOPE}  # what is for somebody else's service is asked for by name
-        if wish.may_act is not None and (caller.kind != "agent" or not exchange.alive(unit, wish.may_act)):
-            raise Denied(
-                f"requested_actor {wish.may_act!r} is not an agent that may act for this one", field="actor_token"
-            )
+            exchange.check_next(unit, wish)
+        elif wish.may_act is not None:
+            raise Denied("requested_actor: nobody acts for an inbound client", field="actor_token")
         audience, wanted = exchange.wanted_of(unit, limit, wish, own=self._issuer)
         order = Order(
             caller.id, caller, wanted, audience, confirmation=wish.confirmation, may_act=wish.may_act, risk=risk
@@ -160,27 +159,31 @@ class Tokens:
         return known.caller
 
     def _look(self, key: str, token: str, epoch: int) -> _Known:
-        with self._domain.view() as unit:
-            if token.startswith(_STATIC):
-                caller, until = self._static(unit, token)
-                found = _Known(caller, epoch, until, {})
-            else:
+        if token.startswith(_STATIC):
+            held = self._static(token)
+            found = _Known(held.caller, epoch, held.ends, {})
+        else:
+            with self._domain.view() as unit:
                 caller, claims = self._live(unit, token)
-                if claims["aud"] != self._issuer:
-                    raise Unauthenticated("the access token is for another service")
-                found = _Known(caller, epoch, datetime.fromtimestamp(claims["exp"], UTC), claims.get("cnf", {}))
-        if caller.kind == "client":
+            if claims["aud"] != self._issuer:
+                raise Unauthenticated("the access token is for another service")
+            found = _Known(caller, epoch, datetime.fromtimestamp(claims["exp"], UTC), claims.get("cnf", {}))
+        if found.caller.kind == "client":
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = found
         return found
 
-    def _static(self, unit: Unit, token: str) -> tuple[Caller, datetime]:
-        found = clients.caller_of_static(unit, token)
+    def _static(self, token: str) -> clients.Static:
+        """Who holds a static bearer or an API key; that it was used is noted, once in a minute."""
+        with self._domain.view() as unit:
+            found = clients.static(unit, token)
         if found is None:
             raise Unauthenticated("the bearer token is not known, or it was revoked")
-        caller, not_after = found
-        return caller, from_text(not_after) if not_after else datetime.max.replace(tzinfo=UTC)
+        if credentials.unnoted(found.credential, self._domain.database.clock()):
+            with self._domain.change(SYSTEM) as unit:
+                credentials.used(unit, found.caller.kind, found.credential)
+        return found
 
     def agent(
         self,
@@ -223,9 +226,9 @@ class Tokens:
     def introspect(self, token: str) -> dict[str, Any]:
         """What RFC 7662 section 2.2 tells of a token; only `active: false` for one that is not live."""
         try:
+            if token.startswith(_STATIC):
+                return self._introspect_static(token)
             with self._domain.view() as unit:
-                if token.startswith(_STATIC):
-                    return self._introspect_static(unit, token)
                 caller, claims = self._live(unit, token)
                 if caller.kind == "agent" and not access.may_sign_on(unit, caller.id).allowed:
                     return {"active": False}
@@ -237,13 +240,15 @@ class Tokens:
         answer = {"active": True, "token_type": scheme, "username": caller.name, "iat": int(claims["iat"])}
         return {**answer, **told, "scope": scope}
 
-    def _introspect_static(self, unit: Unit, token: str) -> dict[str, Any]:
-        caller, ends = self._static(unit, token)
-        if caller.kind == "agent" and not access.may_sign_on(unit, caller.id).allowed:
-            return {"active": False}
+    def _introspect_static(self, token: str) -> dict[str, Any]:
+        held = self._static(token)
+        caller = held.caller
+        with self._domain.view() as unit:
+            if caller.kind == "agent" and not access.may_sign_on(unit, caller.id).allowed:
+                return {"active": False}
         answer = {"active": True, "token_type": "Bearer", "username": caller.name, "iss": self._issuer}
         told = {"sub": caller.id, "client_id": caller.id, "scope": " ".join(sorted(caller.scopes))}
-        return {**answer, **told} if ends.year == 9999 else {**answer, **told, "exp": int(ends.timestamp())}
+        return {**answer, **told, "exp": int(held.ends.timestamp())}
 
     def revoke(self, unit: Unit, token: str) -> None:
         """End a token of the caller's own, and all that were exchanged for it; one that is dead or foreign is left alone

@@ -147,6 +147,20 @@ def test_an_api_key_allows_its_own_scopes_within_the_agents(world):
     assert world.introspect(issued.secret) == {"active": False}
 
 
+def test_an_api_key_that_replaces_another_is_confirmed_by_its_use(world, clock):
+    """Issue 6: the use of an API key is noted to the minute, also where another service asks about it."""
+    world.grant(world.bot.id, "files.read")
+    old = world.act(credentials.issue, "agent", world.bot.id, "api_key", scopes=frozenset({"files.read"}))
+    new = world.act(rotation.rotate, world.bot.id, kind="api_key", overlap=timedelta(days=7))
+    assert world.introspect(old.secret)["scope"] == world.introspect(new.secret)["scope"] == "files.read"
+    assert "credential:confirmed" in world.actions()
+    clock.move(hours=1, seconds=1)
+    assert world.introspect(old.secret) == {"active": False} and world.introspect(new.secret)["active"]
+    with world.parts.domain.view() as unit:
+        used = {one.id: one.last_used for one in credentials.listing(unit, world.bot.id) if one.kind == "api_key"}
+    assert used == {old.id: "2027-03-01T12:00:00.000Z", new.id: "2027-03-01T13:00:01.000Z"}
+
+
 @pytest.mark.parametrize(("kind", "days"), [("client_secret", 365), ("api_key", 90)])
 def test_each_kind_has_a_longest_life(world, clock, kind, days):
     """Issue 6: a policy for the longest life of each kind."""

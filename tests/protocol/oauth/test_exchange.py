@@ -180,3 +180,14 @@ def test_an_inbound_client_neither_acts_nor_is_acted_for(world):
     form = {"grant_type": EXCHANGE, "subject_token": own["access_token"], "subject_token_type": TYPE + "access_token"}
     refused(world.web.post("/oauth/token", data=form, auth=(made.id, secret)), "invalid_request", "inbound client")
     refused(world.exchange(world.helper, own["access_token"]), "invalid_request", "inbound client")
+
+
+@pytest.mark.parametrize("actor", ["ada", "agt-nobody", "suspended", ""])
+def test_may_act_names_an_agent_that_may_act(world, actor):
+    """RFC 8693 section 4.4: may_act is for somebody who is there; a client's tokens name nobody."""
+    world.suspend(world.third.id)
+    named = {"ada": world.ada, "suspended": world.third.id}.get(actor, actor)
+    form = {"grant_type": "client_credentials", "requested_actor": named}
+    refused(world.post(form, world.bot), "invalid_request", "requested_actor")
+    own = world.token(world.bot)
+    refused(world.exchange(world.bot, own, requested_actor=named), "invalid_request", "requested_actor")
