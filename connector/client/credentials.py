@@ -17,8 +17,8 @@ _SECONDS = 60
 class Outgoing:
     """A token request to be: its form, HTTP Basic credentials, and the client certificate for the connection."""
 
-    form: dict[str, str]
-    auth: tuple[str, str] | None = None
+    form: dict[str, str] = field(repr=False)
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     certificate: tuple[str, str] | None = None
 
 
