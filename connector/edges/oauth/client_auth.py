@@ -84,8 +84,15 @@ def claimed_id(presented: Presented) -> str:
     return presented.form.get("client_id", "")[:100]
 
 
-def authenticate(unit: Unit, presented: Presented, audiences: Audiences, claimed: Claimed | None = None) -> Caller:
-    """The client or agent that proved itself by exactly one method. Refused, in one wording, for anything else.
+def writes(presented: Presented) -> bool:
+    """Whether authenticating it needs a transaction that may write: an assertion is remembered, so that it is used once."""
+    return "client_assertion" in presented.form
+
+
+def authenticate(
+    unit: Unit, presented: Presented, audiences: Audiences, claimed: Claimed | None = None
+) -> tuple[Caller, Credential | None]:
+    """The client or agent that proved itself by exactly one method, and by what. Refused, in one wording, for anything else.
 
     `claimed` is the trust that the assertion names, where there is one (Federation.claimed).
     """
@@ -107,9 +114,7 @@ def authenticate(unit: Unit, presented: Presented, audiences: Audiences, claimed
     caller = clients.caller_of(unit, id)
     if caller is None:
         raise Refused("it is not known or not active", holder=id)
-    if credential is not None:
-        credentials.used(unit, caller.kind, credential)
-    return caller
+    return caller, credential
 
 
 Proved = tuple[str, Credential]  # who, and by what

@@ -5,7 +5,7 @@ from typing import Any
 import flask
 
 from connector.core.errors import Unauthenticated
-from connector.domain import clients
+from connector.domain import clients, credentials
 from connector.domain.events import Action
 from connector.domain.proofs import Shown
 from connector.domain.unit import SYSTEM, Caller, Domain
@@ -49,14 +49,18 @@ class Door:
         self._attempts.check(who, address)
         try:
             claimed = self._federation.claimed(request.form.get("client_assertion", ""))
-            with self._domain.change(SYSTEM) as unit:
-                caller = client_auth.authenticate(unit, presented, self._audiences, claimed)
+            # who asks about tokens must not queue behind those who write
+            with self._domain.change(SYSTEM) if client_auth.writes(presented) else self._domain.view() as unit:
+                caller, credential = client_auth.authenticate(unit, presented, self._audiences, claimed)
         except Unauthenticated as refusal:
             self._attempts.failed(who, address)
             if isinstance(refusal, Refused):
                 self._remember(refusal, address)
             raise
         self._attempts.succeeded(who, address)
+        if credential is not None and credentials.unnoted(credential, self._domain.database.clock()):
+            with self._domain.change(SYSTEM) as unit:
+                credentials.used(unit, caller.kind, credential)
         return caller, self.shown(request)
 
     def _remember(self, refusal: Refused, address: str) -> None:
