@@ -78,7 +78,11 @@ def add(
 ) -> Credential:
     """Keep a credential of any kind, within the longest life of its kind; what it is made of comes in as columns."""
     latest = to_text(unit.tx.moment + timedelta(days=LONGEST[kind]))
-    if holder_kind == "agent" and not_after is not None and not unit.tx.now < not_after <= latest:
+    if origin == "scim" and not_after is not None:
+        not_after = min(
+            not_after, latest
+        )  # a certificate's dates are its issuer's business: the longest life cuts them short
+    elif holder_kind == "agent" and not_after is not None and not unit.tx.now < not_after <= latest:
         raise Invalid(
             f"expires: a {kind} of an agent ends within {LONGEST[kind]} days, not at {not_after}", field="expires"
         )

@@ -8,6 +8,11 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from werkzeug.serving import make_server
 
 from connector.domain import credentials, rotation
@@ -110,6 +115,22 @@ def test_the_key_of_a_scim_certificate_serves_in_tls_too(web, world):
     value = base64.b64encode(made.certificate_der).decode()
     world.scim.patch("Agents", world.helper.id, {"op": "add", "path": "x509Certificates", "value": [{"value": value}]})
     assert ask(web, world, header=rfc9440(made), agent=world.helper).status_code == 200
+
+
+@pytest.mark.parametrize(("days", "ends"), [(3650, "2029-02-28T12:00:00.000Z"), (-1, "2027-02-28T12:00:00.000Z")])
+def test_a_scim_certificate_of_any_dates_is_kept_and_its_key_ends_in_time(world, clock, days, ends):
+    """RFC 7643 section 4.1.2: the attribute takes any certificate; how long its key serves here is ours to limit."""
+    clock.now = clock.now.replace(year=2027, month=3, day=1)
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "scim")])
+    builder = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    )
+    builder = builder.not_valid_before(clock() - timedelta(days=9)).not_valid_after(clock() + timedelta(days=days))
+    value = base64.b64encode(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)).decode()
+    change = {"op": "add", "path": "x509Certificates", "value": [{"value": value}]}
+    assert world.scim.patch("Agents", world.third.id, change).status_code == 200
+    with world.parts.domain.view() as unit:
+        assert [one.not_after for one in credentials.listing(unit, world.third.id) if one.origin == "scim"] == [ends]
 
 
 def test_certificates_of_a_trusted_ca_go_by_their_registered_name(world, pki, keys, clock):
