@@ -16,10 +16,10 @@ from connector.core.clock import to_text
 from connector.core.errors import Denied, Unauthenticated
 from connector.core.jose import Signer
 from connector.domain import credentials
+from connector.domain.chains import act_claim
 from connector.domain.delegations import Vouching
 from connector.domain.events import Action
 from connector.domain.exchange import Order, Subject
-from connector.domain.tokens import act_claim
 from connector.domain.unit import Caller, Unit
 from connector.storage import resources
 

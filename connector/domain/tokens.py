@@ -10,6 +10,7 @@ from connector.core.errors import Denied, Unauthenticated
 from connector.core.jose import Signer
 from connector.core.secret import fingerprint
 from connector.domain import access, clients, credentials, exchange, scopes
+from connector.domain.chains import act_claim, actors_of
 from connector.domain.events import Action
 from connector.domain.exchange import Order, Subject, Wish
 from connector.domain.proofs import Proofs, Shown
@@ -311,20 +312,3 @@ class Tokens:
         if actors:
             return replace(found, scopes=allowed & exchange.rights(unit, claims["sub"]), person=claims["sub"]), claims
         return replace(found, scopes=allowed), claims
-
-
-def act_claim(actors: tuple[str, ...]) -> dict[str, Any]:
-    """The nested `act` of a chain whose first member acts now (RFC 8693 section 4.1)."""
-    claim: dict[str, Any] = {}
-    for actor in reversed(actors):
-        claim = {"sub": actor, "sub_profile": "ai_agent", **({"act": claim} if claim else {})}
-    return claim
-
-
-def actors_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """The chain of an `act` claim, the one who acts now first."""
-    found, act = [], claims.get("act")
-    while act:
-        found.append(act["sub"])
-        act = act.get("act")
-    return tuple(found)
