@@ -70,7 +70,7 @@ def test_an_agent_is_a_user_and_a_client_with_its_owner_and_group_and_is_shut_of
     service = keycloak.admin("GET", f"/clients/{client['id']}/service-account-user").json()["id"]
     wait_for(lambda: "road-bots" in str(keycloak.admin("GET", f"/users/{user['id']}/groups").json()))
     wait_for(lambda: "road-bots" in str(keycloak.admin("GET", f"/users/{service}/role-mappings/realm").json()))
-    settled = wait_for(lambda: settled_targets(connector), seconds=20)
+    settled = wait_for(lambda: settled_targets(connector))
     assert {one["name"]: one["failed"] for one in settled} == {"users": 0, "clients": 0, "scim": 0}
 
     connector.set_active(agent, False)

@@ -44,9 +44,9 @@ def test_an_agent_in_a_group_is_kept_in_step_where_there_are_no_groups(
     agent = connector.add_agent("lone-bot", connector.add_person("rosa"))
     connector.add_group("bots", agent.id)
 
-    wait_for(found, seconds=10)
+    wait_for(found)
     connector.set_active(agent, False)
-    wait_for(lambda: found()[0]["active"] is False, seconds=10)
+    wait_for(lambda: found()[0]["active"] is False)
 
     (shown,) = connector.run("target", "list")
     assert shown["failed"] == 0

@@ -115,7 +115,7 @@ def test_targets_in_trouble_lose_nothing_hold_up_no_other_and_say_what_is_wrong(
     world.stack.callback(worker.stop)
 
     # The one that is well gets everything at once.
-    wait_for(lambda: world.idps["well"].states == {"first": True, "second": True, "third": True}, seconds=5)
+    wait_for(lambda: world.idps["well"].states == {"first": True, "second": True, "third": True})
     # Each of the others is shown with its own trouble, and with all of its work.
     shown = wait_for(lambda: (now := world.targets()) and all(now[name]["problem"] for name in REASONS) and now)
     assert shown["well"]["state"] == "ready" and shown["well"]["problem"] is None
@@ -129,13 +129,13 @@ def test_targets_in_trouble_lose_nothing_hold_up_no_other_and_say_what_is_wrong(
     assert re.search(r"^well +scim +ready +0 +0", table, re.M)
     # What changes meanwhile is not lost either, and reaches the one that is well at once.
     connector.set_active(second, False)
-    wait_for(lambda: world.idps["well"].states["second"] is False, seconds=5)
+    wait_for(lambda: world.idps["well"].states["second"] is False)
 
     world.mend()
 
     wanted = {"first": True, "second": False, "third": True}
-    wait_for(lambda: all(idp.states == wanted for idp in world.idps.values()), seconds=45)
-    wait_for(lambda: all(one["state"] == "ready" for one in world.targets().values()), seconds=10)
+    wait_for(lambda: all(idp.states == wanted for idp in world.idps.values()))
+    wait_for(lambda: all(one["state"] == "ready" for one in world.targets().values()))
     after = world.targets()
     assert [one["pending"] + one["failed"] for one in after.values()] == [0] * len(after)
     assert {one["problem"] for one in after.values()} == {None}

@@ -76,21 +76,21 @@ def test_an_agent_lives_and_ends_at_every_vendor(world: World) -> None:
     agent = connector.add_agent("invoice-bot", connector.add_person(OWNER))
     connector.add_group("finance-bots", agent.id)
 
-    there = wait_for(lambda: len(held := world.agents()) == 5 and held, seconds=60)
-    wait_for(lambda: world.groups() == [1, 2, 1], seconds=60)
+    there = wait_for(lambda: len(held := world.agents()) == 5 and held)
+    wait_for(lambda: world.groups() == [1, 2, 1])
 
     assert there["okta"]["profile"]["managerId"] == "00uRosa"
     assert world.okta.owners[there["okta-agents"]["id"]] == [f"orn:okta:directory:{ORG}:users:00uRosa"]
     assert there["entra-agents"]["sponsors"] == there["entra-agents"]["owners"] == [world.rosa]
-    wait_for(lambda: world.agents()["entra"].get("manager") == world.rosa, seconds=60)
+    wait_for(lambda: world.agents()["entra"].get("manager") == world.rosa)
     assert world.states() == _states("ACTIVE", True)
 
     connector.set_active(agent, False)
-    wait_for(lambda: world.states() == _states("SUSPENDED", False), seconds=60)
+    wait_for(lambda: world.states() == _states("SUSPENDED", False))
     connector.set_active(agent, True)
-    wait_for(lambda: world.states() == _states("ACTIVE", True), seconds=60)
+    wait_for(lambda: world.states() == _states("ACTIVE", True))
     connector.scim("DELETE", f"/Agents/{agent.id}", status=204)
-    wait_for(lambda: world.agents() == {}, seconds=60)
+    wait_for(lambda: world.agents() == {})
 
     assert OWNER in {one["userPrincipalName"] for one in world.entra.of_kind("user")}
     assert list(world.okta.users) == ["00uRosa"]
