@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -11,13 +13,18 @@ from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
 from connector.core.logs import logger
+from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.edges.oauth import blueprint as oauth
-from connector.edges.oauth import client_auth
+from connector.edges.oauth import client_auth, manage
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.attempts import Attempts
+from connector.edges.oauth.certificates import Certificates
+from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
+from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
+from connector.edges.saml import bearer
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
 from connector.parts import Parts
@@ -31,12 +38,34 @@ def create_app(parts: Parts) -> Flask:
     native.check()
     settings, domain = parts.settings, parts.domain
     signer = Signer(domain.keys)
-    tokens = Tokens(domain, signer, issuer=settings.url)
+    proofs = Proofs(domain, nonces=settings.dpop_nonce)
+    tokens = Tokens(domain, signer, issuer=settings.url, proofs=proofs, depth=settings.delegation_depth)
+    certificates = Certificates(settings.proxies, parts.client_anchors, domain.database.clock)
+
+    federation = Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3))
+    attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
+    door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
+
+    own_assertions = bearer.verifier(
+        domain,
+        entity_id=settings.saml_entity_id,
+        audience=settings.url,
+        recipient=f"{settings.url}{PREFIX}/token",
+    )
+
+    def shown() -> Shown:
+        return door.shown(request)
+
     app = Flask("connector", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.url_map.strict_slashes = False
     app.register_blueprint(
-        scim.blueprint(domain, base_url=settings.url, authenticate=tokens.caller, catalogue=parts.catalogue)
+        scim.blueprint(
+            domain,
+            base_url=settings.url,
+            authenticate=lambda header: tokens.caller(header, shown),
+            catalogue=parts.catalogue,
+        )
     )
     app.register_blueprint(
         oauth.blueprint(
@@ -44,8 +73,10 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             tokens=tokens,
             signer=signer,
-            federation=Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3)),
-            attempts=Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds),
+            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag, saml=own_assertions),
+            federation=federation,
+            door=door,
+            proofs=proofs,
         )
     )
     app.register_blueprint(
@@ -53,7 +84,15 @@ def create_app(parts: Parts) -> Flask:
             domain,
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
-            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic),
+            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
+        )
+    )
+    app.register_blueprint(
+        manage.blueprint(
+            domain,
+            authenticate=lambda header: tokens.caller(header, shown),
+            trust_domain=urlsplit(settings.url).hostname or "localhost",
+            certificate_life=timedelta(hours=settings.certificate_hours),
         )
     )
     app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))

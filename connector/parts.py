@@ -1,9 +1,13 @@
 """The parts of one deployment: database, keys, targets, and the worker that joins them. No web framework is needed here."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from cryptography import x509
+
 from connector.core.clock import Clock, utc_now
+from connector.core.errors import Misconfigured
 from connector.core.ids import NewId, new_id
 from connector.core.keys import KeyRing
 from connector.domain.unit import Domain
@@ -45,6 +49,22 @@ class Parts:
     def reconciler(self) -> Reconciler:
         threads = self.settings.push_threads
         return Reconciler(self.domain, self.connections, self.push, self.attempts, threads=threads)
+
+    @cached_property
+    def _client_cas(self) -> list[x509.Certificate]:
+        if self.settings.client_ca_file is None:
+            return []
+        try:
+            return x509.load_pem_x509_certificates(self.settings.client_ca_file.read_bytes())
+        except (OSError, ValueError) as problem:
+            raise Misconfigured(
+                "client_ca_file cannot be read.", [f"{self.settings.client_ca_file}: {problem}"]
+            ) from problem
+
+    def client_anchors(self) -> list[x509.Certificate]:
+        """The CAs whose client certificates count as trusted: the operator's, and our own."""
+        own = [key.certificate for key in self.domain.keys.all("ca") if key.certificate is not None]
+        return [*self._client_cas, *own]
 
     @property
     def directory(self) -> DirectorySync:

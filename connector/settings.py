@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,30 @@ class Settings(BaseModel):
         300.0, gt=0, le=86400, description="How long they are counted, and it must wait."
     )
 
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies, separated by commas, whose `Client-Cert` header is believed."
+    )
+    client_ca_file: Path | None = Field(
+        None, description="PEM file of CAs whose client certificates may stand for a registered name (RFC 8705)."
+    )
+    dpop_nonce: bool = Field(True, description="Take only DPoP proofs with a nonce of ours (RFC 9449 section 8).")
+    delegation_depth: int = Field(3, ge=1, le=8, description="How many may act for one another in a chain.")
+    id_jag: bool = Field(False, description="Issue and accept identity assertion authorization grants (ID-JAG).")
+
+    certificate_hours: float = Field(
+        24.0, gt=0, le=24 * 90, description="How long a client certificate of our own CA lives (`connector ca`)."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for one in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ip_network(one)
+            except ValueError as problem:
+                raise ValueError(f"must be addresses or networks such as 10.0.0.1,192.0.2.0/24: {problem}") from problem
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str) -> str:
@@ -88,6 +113,10 @@ class Settings(BaseModel):
     @property
     def saml_entity_id(self) -> str:
         return self.entity_id or f"{self.url}/saml/metadata"
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(one.strip()) for one in self.trusted_proxies.split(",") if one.strip())
 
     @property
     def keys(self) -> Path:

@@ -5,12 +5,14 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 import orjson
 
 from connector.core import ids, logs
+from connector.core.clock import to_text, utc_now
 from connector.core.errors import ConnectorError
 from connector.domain.unit import Caller
 from connector.parts import Parts, assemble
@@ -87,3 +89,21 @@ def progress_shown(as_json: bool) -> Iterator[Callable[[str, int], None]]:
 
     yield told
     click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+
+
+class Ends(click.ParamType[str]):
+    """The end of something: a number of days from now, or a date; as a moment in text."""
+
+    name = "days or date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            if text.isdigit():
+                return to_text(utc_now() + timedelta(days=int(text)))
+            return to_text(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            self.fail(f"must be a number of days or a date such as 2027-03-31, not {text!r}", param, ctx)
+
+
+ends = Ends()

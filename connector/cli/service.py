@@ -11,7 +11,7 @@ import click
 from connector import __version__
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
-from connector.core.keys import PURPOSES
+from connector.core.keys import PUBLISHED_FIRST, PURPOSES
 from connector.domain import client_access, clients
 from connector.parts import Parts
 from connector.settings import PREFIX, load
@@ -130,3 +130,29 @@ def list_keys(as_json: bool) -> None:
         as_json,
         [f"{one['purpose']:6} {one['id']} {one['created']}{' signs' if one['signs'] else ''}" for one in found],
     )
+
+
+@keys.command("rotate")
+@guarded
+def rotate_key() -> None:
+    """Make one more key for access tokens. It is published at once and signs ten minutes later; the old ones still verify.
+
+    Example: connector keys rotate
+    """
+    made = parts(checked=False).domain.keys.make("oauth")
+    click.echo(f"{made.id} is published and will sign in {PUBLISHED_FIRST.seconds // 60} minutes.")
+
+
+@keys.command("retire")
+@click.argument("id")
+@guarded
+def retire_key(id: str) -> None:
+    """Forget a key for access tokens that does not sign any more. Tokens that it has signed are dead at once.
+
+    Example: connector keys retire 0123456789abcdef
+    """
+    assembled = parts()
+    assembled.domain.keys.retire("oauth", id)
+    with assembled.domain.change(operator()) as unit:
+        clients.forget_cached(unit)
+    click.echo(f"{id} is retired.")

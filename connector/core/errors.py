@@ -36,6 +36,24 @@ class Unauthenticated(ConnectorError):
     """The caller has not proved who it is."""
 
 
+class BadProof(Unauthenticated):
+    """The token's key was not shown (RFC 9449, RFC 8705); `code` is the registered error, `nonce` the one to use."""
+
+    def __init__(self, detail: str, *, code: str = "invalid_dpop_proof", nonce: str | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.nonce = nonce
+
+
+class StepUpRequired(Unauthenticated):
+    """Known, but not well enough for this (RFC 9470): come back with a stronger or a fresher authentication."""
+
+    def __init__(self, detail: str, *, acr_values: tuple[str, ...] = (), max_age: int | None = None) -> None:
+        super().__init__(detail)
+        self.acr_values = acr_values
+        self.max_age = max_age
+
+
 class Denied(ConnectorError):
     """The caller is known and may not do this; `scope` names what it would need (RFC 6750 section 3.1)."""
 

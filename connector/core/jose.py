@@ -22,30 +22,43 @@ _MAX_KEYS = 100
 
 
 class Signer:
-    """Signs and checks our own tokens with the `oauth` keys; the keys are imported once."""
+    """Signs and checks our own tokens with the `oauth` keys; each is imported once. Keys that others make are noticed."""
 
     def __init__(self, keys: KeyRing) -> None:
-        self._active = keys.active("oauth").id
-        self._private = _import(keys.active("oauth"))
-        self._public = {key.id: _import(key) for key in keys.all("oauth")}
+        self._ring = keys
+        self._imported: dict[str, jwk.Key] = {}
+        self._version = -1
+        self.version()
+
+    def version(self) -> int:
+        """Counts up with each change of our keys, which it looks for: what was verified before may not be any more."""
+        version = self._ring.refresh()
+        if version != self._version:
+            self._imported = {key.id: _import(key) for key in self._ring.all("oauth")}
+            self._version = version
+        return version
 
     def sign(self, claims: dict[str, Any], *, type: str) -> str:
-        header = {"alg": _TOKEN_ALGORITHM, "kid": self._active, "typ": type}
-        return jws.serialize_compact(header, orjson.dumps(claims), self._private, algorithms=[_TOKEN_ALGORITHM])
+        self.version()
+        id = self._ring.active("oauth").id
+        header = {"alg": _TOKEN_ALGORITHM, "kid": id, "typ": type}
+        return jws.serialize_compact(header, orjson.dumps(claims), self._imported[id], algorithms=[_TOKEN_ALGORITHM])
 
     def open(self, token: str, *, type: str) -> dict[str, Any]:
         """The claims of a token that we signed and whose `typ` is that one. Unauthenticated for anything else."""
         header = unverified_header(token)
-        key = self._public.get(str(header.get("kid")))
+        self.version()
+        key = self._imported.get(str(header.get("kid")))
         if key is None or str(header.get("typ", "")).lower() != type:
             raise Unauthenticated("the token is not one of ours")
         return verify(token, [key], algorithms=[_TOKEN_ALGORITHM])
 
     def public_set(self) -> dict[str, Any]:
         """The JWK Set (RFC 7517) that others verify our tokens with."""
+        self.version()
         keys = [
             {**key.as_dict(private=False), "use": "sig", "alg": _TOKEN_ALGORITHM, "kid": id}
-            for id, key in self._public.items()
+            for id, key in self._imported.items()
         ]
         return {"keys": keys}
 
@@ -154,9 +167,19 @@ def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:
     return found
 
 
-_PRIVATE_PARTS = frozenset(
-    {"d", "p", "q", "dp", "dq", "qi", "oth"}
-)  # a caller may hand over its private JWK by mistake: not kept
+# a caller may hand over its private JWK by mistake: not kept; `k` is a symmetric key, which is all private
+_PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+
+
+def embedded_key(header: dict[str, Any]) -> jwk.Key:
+    """The public key in a token's own header: only for tokens that prove nothing but possession of it (RFC 9449 section 4.2)."""
+    key = header.get("jwk")
+    if not isinstance(key, dict) or not _PRIVATE_PARTS.union("k").isdisjoint(key):
+        raise Unauthenticated("the header must hold a public key as jwk, without private parts")
+    try:
+        return import_public(key, field="jwk")
+    except Invalid as problem:
+        raise Unauthenticated(problem.detail) from problem
 
 
 def _rsa_bits(public: dict[str, Any]) -> int:

@@ -1,7 +1,9 @@
 """The key ring: our own keys, one file each in a folder that only we can read. Made on first start, loaded once.
 
 Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `audit` (Ed25519, checkpoints), and
-`seal` (32 random bytes, from which keys for authentication codes are derived). The newest key of a purpose signs; all verify.
+`seal` (32 random bytes, from which keys for authentication codes are derived), and where somebody asked for it `ca` (P-256 with its
+certificate, client certificates of agents). The newest key of a purpose signs; all verify. A further `oauth` key is published for a
+while before it signs, so that whoever keeps our key set has it by then.
 """
 
 import datetime
@@ -20,10 +22,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 
 from connector.core.clock import Clock, utc_now
-from connector.core.errors import Misconfigured
+from connector.core.errors import Invalid, Misconfigured
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PURPOSES = ("oauth", "saml", "audit")
+OPTIONAL = ("ca",)
+PUBLISHED_FIRST = datetime.timedelta(minutes=10)  # twice as long as others may keep our key set
 _CERTIFICATE_LIFE = datetime.timedelta(
     days=3650
 )  # SAML peers pin the key: its certificate's dates say nothing (IIP-MD12)
@@ -55,14 +59,49 @@ class KeyRing:
                     self._make(purpose)
             if not self._seal_file.exists():
                 _write(self._seal_file, os.urandom(32))
-        self._keys = {purpose: [_load(purpose, file) for file in self._files(purpose)] for purpose in PURPOSES}
+        self._seen = -1
+        self._version = 0
+        self._keys: dict[str, list[SigningKey]] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Read the folder again where it has changed, as when another process made a key. Counts up each time that it had."""
+        seen = self._folder.stat().st_mtime_ns
+        if seen != self._seen:
+            self._keys = {one: [_load(one, file) for file in self._files(one)] for one in (*PURPOSES, *OPTIONAL)}
+            self._seen = seen
+            self._version += 1
+        return self._version
+
+    def make(self, purpose: str) -> SigningKey:
+        """One more key of that purpose."""
+        with self._locked():
+            self._make(purpose)
+        self.refresh()
+        return self._keys[purpose][-1]
+
+    def retire(self, purpose: str, id: str) -> None:
+        """Forget a key that does not sign: what it has signed is not accepted any more. Invalid where it still signs, or will."""
+        found = [file for file in self._files(purpose) if file.stem.endswith(f"-{id}")]
+        newer = [key for key in self.all(purpose) if key.id != id and self._published(key)]
+        if not found or not newer or self.active(purpose).id == id:
+            raise Invalid(f"{purpose} has no key {id!r} that another one signs for", field="id")
+        found[0].unlink()
+        self.refresh()
+
+    def _published(self, key: SigningKey) -> bool:
+        created = datetime.datetime.strptime(key.created, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+        return self._clock() - created >= PUBLISHED_FIRST
 
     def __repr__(self) -> str:
         return f"KeyRing({self._folder})"
 
     def active(self, purpose: str) -> SigningKey:
         """The key that signs now."""
-        return self._keys[purpose][-1]
+        keys = self._keys[purpose]
+        if purpose == "oauth" and len(keys) > 1:
+            return next((key for key in reversed(keys) if self._published(key)), keys[0])
+        return keys[-1]
 
     def all(self, purpose: str) -> list[SigningKey]:
         """Every key that may verify, the active one last."""
@@ -87,7 +126,7 @@ class KeyRing:
         private: PrivateKey
         if purpose == "saml":
             private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        elif purpose == "oauth":
+        elif purpose in ("oauth", "ca"):
             private = ec.generate_private_key(ec.SECP256R1())
         else:
             private = ed25519.Ed25519PrivateKey.generate()
@@ -96,6 +135,8 @@ class KeyRing:
         )
         if isinstance(private, rsa.RSAPrivateKey):
             pem += _certificate(private, self._clock()).public_bytes(serialization.Encoding.PEM)
+        if purpose == "ca":
+            pem += _authority(private, self._clock()).public_bytes(serialization.Encoding.PEM)
         created = self._clock().strftime("%Y%m%dT%H%M%SZ")
         _write(self._folder / f"{purpose}-{created}-{_key_id(private)}.pem", pem)
 
@@ -114,8 +155,12 @@ class KeyRing:
 
 
 def _write(file: Path, content: bytes) -> None:
-    with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+    """Whole or not at all, since others read the folder meanwhile; made beside it, so that its time changes once."""
+    making = file.parent / ".making"
+    making.mkdir(mode=0o700, exist_ok=True)
+    with open(os.open(making / file.name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
         out.write(content)
+    os.rename(making / file.name, file)
 
 
 def _load(purpose: str, file: Path) -> SigningKey:
@@ -150,5 +195,27 @@ def _certificate(private: rsa.RSAPrivateKey, now: datetime.datetime) -> x509.Cer
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + _CERTIFICATE_LIFE)
+    )
+    return builder.sign(private, hashes.SHA256())
+
+
+def _authority(private: PrivateKey, now: datetime.datetime) -> x509.Certificate:
+    """The certificate of our own CA, which may issue certificates of agents and no further CA."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Agent IdP Connector CA")])
+    signs = dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+    )
+    usage = x509.KeyUsage(key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False, **signs)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + _CERTIFICATE_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
     )
     return builder.sign(private, hashes.SHA256())

@@ -12,10 +12,11 @@ from connector.storage import owners, resources
 
 @dataclass(frozen=True)
 class Decision:
-    """`reasons` says, in plain words, everything that stands in the way; empty where the answer is yes."""
+    """`reasons` says, in plain words, everything that stands in the way; empty where the answer is yes. `risk` is the agent's riskLevel."""
 
     agent_id: str
     reasons: tuple[str, ...]
+    risk: str | None = None
 
     @property
     def allowed(self) -> bool:
@@ -39,4 +40,4 @@ def may_sign_on(unit: Unit, agent_id: str) -> Decision:
         reasons.append("nobody owns the agent")
     elif not any(holder.active for holder in holders.values()):
         reasons.append("no owner of the agent is active")
-    return Decision(agent_id, tuple(reasons))
+    return Decision(agent_id, tuple(reasons), governance.get("riskLevel"))

@@ -10,13 +10,13 @@ import orjson
 
 from connector.core.clock import to_text
 from connector.core.errors import Invalid
-from connector.domain import credentials, lifecycle, resources
+from connector.domain import credentials, delegations, lifecycle, resources
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import activity, owners, saml, tombstones
+from connector.storage import activity, clients, owners, saml, scopes, tombstones
 from connector.storage import credentials as credential_store
 from connector.storage.credentials import Credential
 from connector.storage.owners import Ownership
@@ -63,6 +63,9 @@ def delete(unit: Unit, record: Record) -> None:
     """Remove the agent. Its accounts at targets are dealt with by the worker, by their links."""
     _cut_off(unit, record.id)
     credentials.revoke_all(unit, "agent", record.id)
+    clients.remove_trusts(unit.tx, record.id)
+    scopes.forget(unit.tx, record.id)
+    delegations.end_all(unit, record.id)
     resources.remove(unit, record)
     tombstones.put(unit.tx, "agent", record.id, record.name)
     unit.record(Action.AGENT_DELETED, "agent", record.id, name=record.name)

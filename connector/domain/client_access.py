@@ -3,16 +3,13 @@
 Each change counts CLIENTS up, so that every process looks at its cached callers again.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import orjson
-
-from connector.core import jose
 from connector.core.clock import to_text
 from connector.core.errors import Conflict, Denied, Invalid, NotFound
-from connector.domain import credentials
+from connector.domain import credentials, delegations
 from connector.domain.clients import named
 from connector.domain.credentials import Issued as Issued
 from connector.domain.events import Action
@@ -92,42 +89,49 @@ def held(unit: Unit, name: str) -> list[Held]:
     ]
 
 
-def trust(
-    unit: Unit, name: str, *, issuer: str, subject: str, audience: str, jwks_url: str | None, jwks: str | None
-) -> str:
-    """Let the issuer's assertions about the subject stand for the client (RFC 7523); the id of the trust.
+def trust(unit: Unit, name: str, *, issuer: str, subject: str, audience: str, **how: Any) -> str:
+    """Let the issuer's assertions about the subject stand for the client (RFC 7523); the id of the trust. See `add_trust`."""
+    made = add_trust(unit, "client", named(unit, name).id, issuer=issuer, subject=subject, audience=audience, **how)
+    counters.advance(unit.tx, counters.CLIENTS)
+    return made
 
-    Invalid where what is needed is missing or the keys cannot be used; Conflict where another client has that subject.
+
+def add_trust(
+    unit: Unit,
+    holder_kind: str,
+    holder: str,
+    *,
+    issuer: str,
+    subject: str,
+    audience: str,
+    jwks_url: str | None,
+    jwks: str | None,
+    reusable: bool = False,
+) -> str:
+    """The same for a client or an agent. `reusable`: the same assertion may come again until it ends.
+
+    Invalid where what is needed is missing or the keys cannot be used; Conflict where another has that subject.
     """
-    holder = named(unit, name).id
     for field, value in (("issuer", issuer), ("subject", subject), ("audience", audience)):
         if not value.strip():
             raise Invalid(f"{field} must not be empty", field=field)
-    if (jwks_url is None) == (jwks is None):
-        raise Invalid("name exactly one of --jwks-url and --jwks-file", field="jwks-url")
-    if jwks_url is not None and not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", jwks_url):
-        raise Invalid(
-            f"jwks-url must begin with https://, not {jwks_url!r}: keys over http can be replaced", field="jwks-url"
-        )
-    if jwks is not None:
-        try:
-            jose.key_set(orjson.loads(jwks))
-        except ValueError as problem:
-            raise Invalid(
-                f"jwks-file is not a JWK Set with keys that we can use: {problem}", field="jwks-file"
-            ) from problem
+    delegations.check_keys(jwks_url, jwks)
     if clients.trust_of(unit.tx, issuer, subject):
-        raise Conflict(f"a client trusts {issuer} for the subject {subject!r} already", field="subject")
-    made = Trust(unit.tx.new_id("tru"), holder, issuer, subject, audience, jwks_url, jwks, unit.tx.now)
+        raise Conflict(f"{issuer} is trusted for the subject {subject!r} already", field="subject")
+    made = Trust(unit.tx.new_id("tru"), holder, issuer, subject, audience, jwks_url, jwks, unit.tx.now, reusable)
     clients.insert_trust(unit.tx, made)
-    counters.advance(unit.tx, counters.CLIENTS)
-    unit.record(Action.TRUST_ADDED, "client", holder, trust=made.id, issuer=issuer, subject=subject)
+    unit.record(Action.TRUST_ADDED, holder_kind, holder, trust=made.id, issuer=issuer, subject=subject)
     return made.id
 
 
 def trust_of(unit: Unit, issuer: str, subject: str) -> Trust | None:
     """The trust that an assertion with this `iss` and `sub` claims."""
     return clients.trust_of(unit.tx, issuer, subject)
+
+
+def trusts(unit: Unit, holder: str) -> list[Trust]:
+    """Whom a client or agent trusts."""
+    return clients.trusts(unit.tx, holder)
 
 
 def _issue(unit: Unit, holder: str, kind: str, expires: str | None) -> Issued:

@@ -1,23 +1,21 @@
 """Inbound clients (an IdP, an HR/IT workflow): create, authorise, and turn into callers."""
 
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from connector.core.clock import from_text
 from connector.core.errors import Conflict, Invalid, NotFound
 from connector.domain import credentials
+from connector.domain.credentials import Credential
 from connector.domain.events import Action
+from connector.domain.scopes import AGENT_SCOPE as AGENT_SCOPE
+from connector.domain.scopes import SCOPES as SCOPES
+from connector.domain.scopes import granted
 from connector.domain.unit import Caller, Unit
 from connector.storage import clients, counters, resources
 from connector.storage import credentials as store
 from connector.storage.clients import Client
 
-SCOPES = {
-    "scim": "read and write everything over SCIM",
-    "scim:read": "read everything over SCIM",
-    "scim:agents": "read and write Agents",
-    "scim:users": "read and write Users",
-    "scim:groups": "read and write Groups",
-    "scim:agenticapplications": "read and write AgenticApplications",
-    "introspect": "ask whether a token is active",
-}
-AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
 PROFILES = ("default", "entra", "okta", "canaille", "strict")
 DIALECTS = ("wzdk", "abbey", "superset")
 
@@ -103,6 +101,11 @@ def remove(unit: Unit, name: str) -> None:
     unit.record(Action.CLIENT_REMOVED, "client", found.id, name=name)
 
 
+def forget_cached(unit: Unit) -> None:
+    """Every process looks at its cached callers again."""
+    counters.advance(unit.tx, counters.CLIENTS)
+
+
 def listing(unit: Unit) -> list[Client]:
     return clients.everyone(unit.tx)
 
@@ -114,7 +117,7 @@ def caller_of(unit: Unit, id: str) -> Caller | None:
         return _caller(client) if client.active else None
     agent = resources.by_id(unit.tx, "agent", id)
     if agent is not None and agent.active:
-        return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+        return Caller("agent", agent.id, agent.name, granted(unit, id) | {AGENT_SCOPE})
     return None
 
 
@@ -128,16 +131,30 @@ def kind_of(unit: Unit, id: str) -> str | None:
 def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
     """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
     agent = resources.by_id(unit.tx, "agent", id)
-    if agent is None or not credentials.secret_matches(unit, id, secret):
+    if agent is None or credentials.with_secret(unit, id, secret) is None:
         return None
     return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
 
 
-def caller_of_bearer(unit: Unit, token: str) -> tuple[Caller, str | None] | None:
-    """The caller whose static bearer this is, and when the bearer ends."""
-    found = credentials.bearer(unit, token)
+@dataclass(frozen=True)
+class Static:
+    """A static bearer or API key, who holds it, and when it ends."""
+
+    caller: Caller
+    credential: Credential
+    ends: datetime
+
+
+def static(unit: Unit, token: str) -> Static | None:
+    """The live static bearer or API key with that text. An API key allows its own scopes only."""
+    found = credentials.static(unit, token)
     caller = caller_of(unit, found.holder_id) if found else None
-    return (caller, found.not_after) if found and caller else None
+    if found is None or caller is None:
+        return None
+    if found.scopes is not None:
+        caller = replace(caller, scopes=caller.scopes & frozenset(found.scopes.split()))
+    ends = from_text(found.not_after) if found.not_after else datetime.max.replace(tzinfo=UTC)
+    return Static(caller, found, ends)
 
 
 def _caller(client: Client) -> Caller:

@@ -1,14 +1,18 @@
-"""Credentials of agents and of inbound clients: issue, register, verify, revoke. A secret is returned once and never kept."""
+"""Credentials of agents and of inbound clients: issue, register, verify, revoke. A secret is returned once and never kept.
+
+Each kind has a longest life, so that none gets old. Rotation is domain.rotation's business.
+"""
 
 import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 
 from connector.core import jose
 from connector.core.clock import to_text
@@ -20,6 +24,9 @@ from connector.storage import counters, credentials
 from connector.storage.credentials import Credential as Credential
 
 _CERTIFICATE = "x509Certificates.value"
+PREFIX = {"client_secret": "acs", "bearer": "acb", "api_key": "ack"}
+# The longest life in days of what an agent proves itself with; inbound clients, which people configure by hand, have their own limit.
+LONGEST = {"client_secret": 365, "bearer": 365, "api_key": 90, "public_key": 730, "certificate": 730, "tls_name": 730}
 
 
 @dataclass(frozen=True)
@@ -33,22 +40,67 @@ class Issued:
         return f"Issued({self.id})"
 
 
-def issue(unit: Unit, holder_kind: str, holder_id: str, kind: str, *, not_after: str | None = None) -> Issued:
-    """A new `client_secret` or `bearer` for that client or agent."""
-    secret = new_secret("acs" if kind == "client_secret" else "acb")
+def issue(
+    unit: Unit,
+    holder_kind: str,
+    holder_id: str,
+    kind: str,
+    *,
+    not_after: str | None = None,
+    scopes: frozenset[str] | None = None,
+    replaces: str | None = None,
+) -> Issued:
+    """A new `client_secret`, `bearer` or `api_key` for that client or agent; it ends when its kind must, unless before."""
+    secret = new_secret(PREFIX[kind])
+    made = add(
+        unit,
+        holder_kind,
+        holder_id,
+        kind,
+        origin="issued",
+        not_after=not_after,
+        secret_hash=fingerprint(secret),
+        scopes=None if scopes is None else " ".join(sorted(scopes)),
+        replaces=replaces,
+    )
+    return Issued(made.id, secret)
+
+
+def add(
+    unit: Unit,
+    holder_kind: str,
+    holder_id: str,
+    kind: str,
+    *,
+    origin: str,
+    not_after: str | None = None,
+    **what: str | None,
+) -> Credential:
+    """Keep a credential of any kind, within the longest life of its kind; what it is made of comes in as columns."""
+    latest = to_text(unit.tx.moment + timedelta(days=LONGEST[kind]))
+    if origin == "scim" and not_after is not None:
+        not_after = min(
+            not_after, latest
+        )  # a certificate's dates are its issuer's business: the longest life cuts them short
+    elif holder_kind == "agent" and not_after is not None and not unit.tx.now < not_after <= latest:
+        raise Invalid(
+            f"expires: a {kind} of an agent ends within {LONGEST[kind]} days, not at {not_after}", field="expires"
+        )
     made = Credential(
         id=unit.tx.new_id("crd"),
         holder_id=holder_id,
         kind=kind,
-        origin="issued",
+        origin=origin,
         not_before=unit.tx.now,
-        not_after=not_after,
+        not_after=not_after or latest,
         created=unit.tx.now,
-        secret_hash=fingerprint(secret),
+        **what,
     )
     credentials.insert(unit.tx, made)
-    unit.record(Action.CREDENTIAL_ISSUED, holder_kind, holder_id, credential=made.id, kind=kind, notAfter=not_after)
-    return Issued(made.id, secret)
+    action = Action.CREDENTIAL_ISSUED if made.secret_hash else Action.CREDENTIAL_REGISTERED
+    told = {"thumbprint": made.thumbprint, "name": made.name, "scopes": made.scopes, "replaces": made.replaces}
+    unit.record(action, holder_kind, holder_id, credential=made.id, kind=kind, notAfter=made.not_after, **told)
+    return made
 
 
 def register_key(
@@ -59,30 +111,63 @@ def register_key(
     *,
     origin: str = "registered",
     not_after: str | None = None,
+    replaces: str | None = None,
 ) -> str:
     """Keep a public key that the holder signs client assertions with; its id. A private part, if any, is dropped."""
     key = jose.import_public(jwk, field="publicKey")
-    made = Credential(
-        id=unit.tx.new_id("crd"),
-        holder_id=holder_id,
-        kind="public_key",
-        origin=origin,
-        not_before=unit.tx.now,
-        not_after=not_after,
-        created=unit.tx.now,
-        public_key=orjson.dumps({**key.as_dict(private=False), "kid": jwk.get("kid", key.thumbprint())}).decode(),
-        thumbprint=key.thumbprint(),
-    )
-    credentials.insert(unit.tx, made)
-    unit.record(
-        Action.CREDENTIAL_REGISTERED,
+    public = orjson.dumps({**key.as_dict(private=False), "kid": jwk.get("kid", key.thumbprint())}).decode()
+    made = add(
+        unit,
         holder_kind,
         holder_id,
-        credential=made.id,
-        thumbprint=made.thumbprint,
-        notAfter=not_after,
+        "public_key",
+        origin=origin,
+        not_after=not_after,
+        public_key=public,
+        thumbprint=key.thumbprint(),
+        replaces=replaces,
     )
     return made.id
+
+
+def register_certificate(
+    unit: Unit, holder_kind: str, holder_id: str, pem: bytes, *, origin: str = "registered"
+) -> str:
+    """Keep a certificate that the holder shows in TLS (RFC 8705 section 2.2), by its thumbprint; its id."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+    except ValueError as problem:
+        raise Invalid("certificate must be one X.509 certificate in PEM", field="certificate") from problem
+    ends = to_text(certificate.not_valid_after_utc)
+    if ends <= unit.tx.now:
+        raise Invalid(f"certificate: it ended at {ends}", field="certificate")
+    latest = to_text(unit.tx.moment + timedelta(days=LONGEST["certificate"]))
+    made = add(
+        unit,
+        holder_kind,
+        holder_id,
+        "certificate",
+        origin=origin,
+        not_after=min(ends, latest),
+        thumbprint=thumbprint(certificate),
+    )
+    return made.id
+
+
+def register_tls_name(unit: Unit, holder_kind: str, holder_id: str, name: str) -> str:
+    """Let certificates of a trusted CA with that name stand for the holder (RFC 8705 section 2.1.2): `san_uri:spiffe://…`."""
+    form, _, value = name.partition(":")
+    if form not in TLS_NAMES or not value:
+        raise Invalid(f"name must be one of {', '.join(f'{one}:…' for one in TLS_NAMES)}, not {name!r}", field="name")
+    return add(unit, holder_kind, holder_id, "tls_name", origin="registered", name=name).id
+
+
+TLS_NAMES = ("subject_dn", "san_dns", "san_uri", "san_ip", "san_email")
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """x5t#S256: base64url of the SHA-256 of the DER (RFC 8705 section 3.1)."""
+    return base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
 
 
 def parse_certificates(values: list[str]) -> list[x509.Certificate]:
@@ -106,22 +191,50 @@ def replace_certificates(unit: Unit, agent_id: str, values: list[str]) -> None:
         register_key(unit, "agent", agent_id, jwk, origin="scim", not_after=to_text(certificate.not_valid_after_utc))
 
 
-def secret_matches(unit: Unit, holder_id: str, secret: str) -> bool:
-    """Whether this is a live client secret of that holder."""
-    given = fingerprint(secret)
-    return any(
-        hmac.compare_digest(given, c.secret_hash or "") for c in credentials.usable(unit.tx, holder_id, "client_secret")
+def with_secret(unit: Unit, holder_id: str, secret: str) -> Credential | None:
+    """The live client secret of that holder that this is."""
+    given, found = fingerprint(secret), None
+    for one in credentials.usable(unit.tx, holder_id, "client_secret"):
+        if hmac.compare_digest(given, one.secret_hash or ""):
+            found = one
+    return found
+
+
+def usable(unit: Unit, holder_id: str, kind: str) -> list[Credential]:
+    """The holder's credentials of that kind that are valid now."""
+    return credentials.usable(unit.tx, holder_id, kind)
+
+
+def static(unit: Unit, token: str) -> Credential | None:
+    """The live static bearer or API key with that text."""
+    kind = "api_key" if token.startswith(PREFIX["api_key"]) else "bearer"
+    return credentials.by_secret(unit.tx, kind, fingerprint(token))
+
+
+def used(unit: Unit, holder_kind: str, credential: Credential) -> None:
+    """Note that it was used. The first use of one that replaces another confirms the rotation: the other may end soon."""
+    if not unnoted(credential, unit.tx.moment):
+        return
+    if not credentials.mark_used(unit.tx, credential.id) or credential.replaces is None:
+        return
+    ends = to_text(unit.tx.moment + AFTER_CONFIRMED)
+    credentials.end_one_by(unit.tx, credential.replaces, ends)
+    unit.record(
+        Action.CREDENTIAL_CONFIRMED,
+        holder_kind,
+        credential.holder_id,
+        credential=credential.id,
+        replaces=credential.replaces,
+        notAfter=ends,
     )
 
 
-def public_keys(unit: Unit, holder_id: str) -> list[dict[str, Any]]:
-    """The live public keys of that holder, as JWKs."""
-    return [orjson.loads(c.public_key or "{}") for c in credentials.usable(unit.tx, holder_id, "public_key")]
+def unnoted(credential: Credential, now: datetime) -> bool:
+    """Whether a use now is to be noted: last_used is kept to the minute."""
+    return credential.last_used is None or credential.last_used <= to_text(now - timedelta(minutes=1))
 
 
-def bearer(unit: Unit, token: str) -> Credential | None:
-    """The live static bearer with that text."""
-    return credentials.by_secret(unit.tx, "bearer", fingerprint(token))
+AFTER_CONFIRMED = timedelta(hours=1)  # the old one serves what is still running with it
 
 
 def revoke_all(unit: Unit, holder_kind: str, holder_id: str) -> None:
@@ -138,3 +251,12 @@ def used_before(unit: Unit, scope: str, identifier: str, expires: str) -> bool:
 
 def listing(unit: Unit, holder_id: str) -> list[Credential]:
     return credentials.of_holder(unit.tx, holder_id)
+
+
+def status(one: Credential, now: str) -> str:
+    """pending, active, expired or revoked."""
+    if one.revoked:
+        return "revoked"
+    if one.not_after and one.not_after <= now:
+        return "expired"
+    return "pending" if one.not_before > now else "active"

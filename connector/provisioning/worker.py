@@ -11,7 +11,7 @@ from pathlib import Path
 from connector.core import ids
 from connector.core.errors import ConnectorError, Unavailable
 from connector.core.logs import logger
-from connector.domain import agents, audit
+from connector.domain import agents, audit, rotation
 from connector.domain.audit import Sealer
 from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.attempt import Attempts
@@ -23,6 +23,7 @@ from connector.storage import outbox, searchable, tally
 from connector.storage.outbox import Claim
 
 _HOUSEKEEPING = 1.0
+_ROTATION = 60.0
 _INDEX_TURNS = 50  # so often in one turn, so that a large load is caught up with, while others may write between
 
 TellApp = Callable[[str, str], None]
@@ -61,6 +62,7 @@ class Worker:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._housekept = 0.0
+        self._rotated = 0.0
 
     def start(self) -> threading.Thread:
         """Run in a thread of its own."""
@@ -176,6 +178,9 @@ class Worker:
             self._checkpoint_file.write_text(note)
         with self._domain.change(SYSTEM.because("validUntil has passed")) as unit:
             agents.suspend_expired(unit)
+        if now - self._rotated >= _ROTATION:
+            self._rotated = now
+            rotation.schedule(self._domain)
         for _ in range(_INDEX_TURNS):
             with self._domain.change(SYSTEM) as unit:
                 tally.sum_up(unit.tx)

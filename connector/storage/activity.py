@@ -1,6 +1,7 @@
 """When an agent was last seen: a token was issued to it, or it signed on."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -12,13 +13,17 @@ from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _a = t.activity.c
+_ROW: dict[str, Any] = {name: sa.bindparam(name) for name in ("agent_id", "last_seen")}
+_LATER: dict[str, Any] = {"index_elements": ["agent_id"], "set_": {"last_seen": _ROW["last_seen"]}}
+_seen = {
+    "sqlite": Prepared(sqlite.insert(t.activity).values(_ROW).on_conflict_do_update(**_LATER)),
+    "postgresql": Prepared(postgresql.insert(t.activity).values(_ROW).on_conflict_do_update(**_LATER)),
+}
 _last = Prepared(sa.select(_a.agent_id, _a.last_seen).where(within(_a.agent_id, "ids")))
 
 
 def seen(tx: Transaction, agent_id: str) -> None:
-    insert = sqlite.insert(t.activity) if tx.sqlite else postgresql.insert(t.activity)
-    row = insert.values(agent_id=agent_id, last_seen=tx.now)
-    tx.execute(row.on_conflict_do_update(index_elements=["agent_id"], set_={"last_seen": tx.now}))
+    _seen[tx.dialect](tx, agent_id=agent_id, last_seen=tx.now)
 
 
 def last_seen(tx: Transaction, agent_ids: Iterable[str]) -> dict[str, str]:

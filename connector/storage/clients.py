@@ -1,11 +1,13 @@
 """Inbound clients: the IdPs and HR/IT workflows that may call us."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Trust:
-    """An issuer elsewhere whose assertions about one subject stand for the client."""
+    """An issuer elsewhere whose assertions about one subject stand for the client or agent; `reusable` ones more than once."""
 
     id: str
     client_id: str
@@ -35,24 +37,26 @@ class Trust:
     jwks_url: str | None
     jwks: str | None
     created: str
+    reusable: bool = False
 
 
 _COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]
+_by_id = Prepared(sa.select(*_COLUMNS).where(t.client.c.id == sa.bindparam("id")))
 _TRUST = [t.trust.c[name] for name in Trust.__dataclass_fields__]
 
 
 def by_id(tx: Transaction, id: str) -> Client | None:
-    row = tx.execute(sa.select(*_COLUMNS).where(t.client.c.id == id)).first()
+    row = _by_id.first(tx, id=id)
     return _client(row) if row else None
 
 
 def by_name(tx: Transaction, name: str) -> Client | None:
     row = tx.execute(sa.select(*_COLUMNS).where(t.client.c.name == name)).first()
-    return _client(row) if row else None
+    return _client(tuple(row)) if row else None
 
 
 def everyone(tx: Transaction) -> list[Client]:
-    return [_client(row) for row in tx.execute(sa.select(*_COLUMNS).order_by(t.client.c.name))]
+    return [_client(tuple(row)) for row in tx.execute(sa.select(*_COLUMNS).order_by(t.client.c.name))]
 
 
 def insert(tx: Transaction, client: Client) -> None:
@@ -65,8 +69,12 @@ def set_active(tx: Transaction, id: str, active: bool) -> None:
 
 def remove(tx: Transaction, id: str) -> None:
     """The client and whom it trusts."""
-    tx.execute(sa.delete(t.trust).where(t.trust.c.client_id == id))
+    remove_trusts(tx, id)
     tx.execute(sa.delete(t.client).where(t.client.c.id == id))
+
+
+def remove_trusts(tx: Transaction, client_id: str) -> None:
+    tx.execute(sa.delete(t.trust).where(t.trust.c.client_id == client_id))
 
 
 def insert_trust(tx: Transaction, trust: Trust) -> None:
@@ -89,6 +97,18 @@ def remove_trust(tx: Transaction, client_id: str, id: str) -> bool:
     return bool(done.rowcount)
 
 
-def _client(row: sa.Row[tuple[object, ...]]) -> Client:
-    values = row._asdict()
-    return Client(**{**values, "scopes": frozenset(values["scopes"].split())})
+def _client(row: Any) -> Client:
+    id, name, scopes, profile, dialect, active, created, own_only, if_match, rate, static_bearer = row
+    return Client(
+        id,
+        name,
+        frozenset(scopes.split()),
+        profile,
+        dialect,
+        bool(active),
+        created,
+        bool(own_only),
+        bool(if_match),
+        rate,
+        bool(static_bearer),
+    )

@@ -27,10 +27,29 @@ class Credential:
     secret_hash: str | None = None
     public_key: str | None = None
     thumbprint: str | None = None
+    name: str | None = None
+    scopes: str | None = None
+    sealed: str | None = None
+    replaces: str | None = None
     revoked: str | None = None
+    last_used: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credential({self.id}, {self.kind})"
 
 
 _COLUMNS = [_c[name] for name in Credential.__dataclass_fields__]
+_live = sa.and_(
+    _c.revoked.is_(None),
+    _c.not_before <= sa.bindparam("now"),
+    sa.or_(_c.not_after.is_(None), _c.not_after > sa.bindparam("now")),
+)
+_usable = Prepared(
+    sa.select(*_COLUMNS).where(_c.holder_id == sa.bindparam("holder"), _c.kind == sa.bindparam("kind"), _live)
+)
+_by_secret = Prepared(
+    sa.select(*_COLUMNS).where(_c.secret_hash == sa.bindparam("hash"), _c.kind == sa.bindparam("kind"), _live)
+)
 _of_holders = Prepared(sa.select(*_COLUMNS).where(within(_c.holder_id, "ids")).order_by(_c.created, _c.id))
 
 
@@ -38,20 +57,62 @@ def insert(tx: Transaction, credential: Credential) -> None:
     tx.execute(sa.insert(t.credential).values(**vars(credential)))
 
 
-def _usable(tx: Transaction) -> sa.ColumnElement[bool]:
-    return sa.and_(_c.revoked.is_(None), _c.not_before <= tx.now, sa.or_(_c.not_after.is_(None), _c.not_after > tx.now))
-
-
 def usable(tx: Transaction, holder_id: str, kind: str) -> list[Credential]:
     """The holder's credentials of that kind that are valid now."""
-    query = sa.select(*_COLUMNS).where(_c.holder_id == holder_id, _c.kind == kind, _usable(tx))
-    return [Credential(**row._asdict()) for row in tx.execute(query)]
+    return [Credential(*row) for row in _usable.all(tx, holder=holder_id, kind=kind, now=tx.now)]
 
 
 def by_secret(tx: Transaction, kind: str, secret_hash: str) -> Credential | None:
-    query = sa.select(*_COLUMNS).where(_c.secret_hash == secret_hash, _c.kind == kind, _usable(tx))
-    row = tx.execute(query).first()
+    row = _by_secret.first(tx, hash=secret_hash, kind=kind, now=tx.now)
+    return Credential(*row) if row else None
+
+
+def by_id(tx: Transaction, holder_id: str, id: str) -> Credential | None:
+    row = tx.execute(sa.select(*_COLUMNS).where(_c.holder_id == holder_id, _c.id == id)).first()
     return Credential(**row._asdict()) if row else None
+
+
+def mark_used(tx: Transaction, id: str) -> bool:
+    """Note the use; whether it is the first."""
+    first: int = _mark_first(tx, id_=id, last_used=tx.now).rowcount
+    if not first:
+        _mark(tx, id_=id, last_used=tx.now)
+    return bool(first)
+
+
+def take_sealed(tx: Transaction, holder_id: str, id: str) -> str | None:
+    """The sealed secret, which is forgotten with this."""
+    found = by_id(tx, holder_id, id)
+    if found is None or found.revoked or found.sealed is None:
+        return None
+    tx.execute(sa.update(t.credential).where(_c.id == id).values(sealed=None))
+    return found.sealed
+
+
+def end_one_by(tx: Transaction, id: str, moment: str) -> bool:
+    """Let it end then, unless it ends before or was revoked; whether that changed anything."""
+    later = sa.or_(_c.not_after.is_(None), _c.not_after > moment)
+    done = tx.execute(sa.update(t.credential).where(_c.id == id, _c.revoked.is_(None), later).values(not_after=moment))
+    return bool(done.rowcount)
+
+
+def due(tx: Transaction, kinds: tuple[str, ...], before: str, limit: int) -> list[Credential]:
+    """Live secrets of agents that end before that moment and have no successor yet."""
+    successor = t.credential.alias()
+    query = (
+        sa.select(*_COLUMNS)
+        .where(
+            _c.kind.in_(kinds),
+            _c.revoked.is_(None),
+            _c.not_after > tx.now,
+            _c.not_after <= before,
+            _c.holder_id.startswith("agt-"),
+            ~sa.exists().where(successor.c.replaces == _c.id),
+        )
+        .order_by(_c.not_after)
+        .limit(limit)
+    )
+    return [Credential(**row._asdict()) for row in tx.execute(query)]
 
 
 def of_holder(tx: Transaction, holder_id: str) -> list[Credential]:
@@ -88,6 +149,42 @@ def end_by(tx: Transaction, holder_id: str, kind: str, moment: str) -> list[str]
     return list(tx.execute(sa.update(t.credential).where(*chosen).values(not_after=moment).returning(_c.id)).scalars())
 
 
+_mark = Prepared(sa.update(t.credential).where(_c.id == sa.bindparam("id_")), columns=("last_used",))
+_mark_first = Prepared(
+    sa.update(t.credential).where(_c.id == sa.bindparam("id_"), _c.last_used.is_(None)), columns=("last_used",)
+)
+_cutoffs = Prepared(sa.select(t.cutoff.c.tokens_before).where(within(t.cutoff.c.subject_id, "ids")))
+_cutoff = Prepared(sa.select(t.cutoff.c.tokens_before).where(t.cutoff.c.subject_id == sa.bindparam("id")))
+_revoked = Prepared(sa.select(t.revoked_token.c.jti).where(within(t.revoked_token.c.jti, "ids")))
+_revoked_one = Prepared(sa.select(t.revoked_token.c.jti).where(t.revoked_token.c.jti == sa.bindparam("jti")))
+
+
+def seal(tx: Transaction, id: str, sealed: str) -> None:
+    tx.execute(sa.update(t.credential).where(_c.id == id).values(sealed=sealed))
+
+
+def unconfirmed(tx: Transaction, before: str, limit: int) -> list[tuple[Credential, Credential]]:
+    """(old, new): live credentials of agents that end before that moment, and their successors that were never used."""
+    successor = t.credential.alias()
+    pair = successor.c.replaces == _c.id
+    columns = [successor.c[name].label(f"new_{name}") for name in Credential.__dataclass_fields__]
+    query = (
+        sa.select(*_COLUMNS, *columns)
+        .join(successor, pair)
+        .where(
+            _c.revoked.is_(None),
+            _c.not_after > tx.now,
+            _c.not_after <= before,
+            successor.c.last_used.is_(None),
+            successor.c.revoked.is_(None),
+            _c.holder_id.startswith("agt-"),
+        )
+        .limit(limit)
+    )
+    width = len(_COLUMNS)
+    return [(Credential(*row[:width]), Credential(*row[width:])) for row in tx.execute(query)]
+
+
 def set_cutoff(tx: Transaction, subject_id: str) -> None:
     """Tokens of this subject that were issued until now are dead."""
     insert = sqlite.insert(t.cutoff) if tx.sqlite else postgresql.insert(t.cutoff)
@@ -95,9 +192,13 @@ def set_cutoff(tx: Transaction, subject_id: str) -> None:
     tx.execute(row.on_conflict_do_update(index_elements=["subject_id"], set_={"tokens_before": tx.now}))
 
 
-def cutoff(tx: Transaction, subject_id: str) -> str | None:
-    query = sa.select(t.cutoff.c.tokens_before).where(t.cutoff.c.subject_id == subject_id)
-    return tx.execute(query).scalar()
+def cutoff(tx: Transaction, subject_ids: list[str]) -> str | None:
+    """The latest of theirs."""
+    if len(subject_ids) == 1:
+        row = _cutoff.first(tx, id=subject_ids[0])
+        return row[0] if row else None
+    rows = _cutoffs.all(tx, ids=orjson.dumps(subject_ids).decode())
+    return max((row[0] for row in rows), default=None)
 
 
 def revoke_token(tx: Transaction, jti: str, expires: str) -> None:
@@ -105,8 +206,10 @@ def revoke_token(tx: Transaction, jti: str, expires: str) -> None:
     tx.execute(insert.values(jti=jti, expires=expires).on_conflict_do_nothing())
 
 
-def token_revoked(tx: Transaction, jti: str) -> bool:
-    return tx.execute(sa.select(t.revoked_token.c.jti).where(t.revoked_token.c.jti == jti)).first() is not None
+def any_revoked(tx: Transaction, jtis: list[str]) -> bool:
+    if len(jtis) == 1:
+        return _revoked_one.first(tx, jti=jtis[0]) is not None
+    return _revoked.first(tx, ids=orjson.dumps(jtis).decode()) is not None
 
 
 def seen_before(tx: Transaction, scope: str, identifier: str, expires: str) -> bool:

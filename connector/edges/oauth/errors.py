@@ -34,6 +34,14 @@ class TooManyFailures(errors.ConnectorError):
         self.retry_after = retry_after
 
 
+# What a refusal is called by the parameter that it is about (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 8707 section 2)
+_DENIED = {
+    "scope": "invalid_scope",
+    "resource": "invalid_target",
+    "subject_token": "invalid_request",
+    "actor_token": "invalid_request",
+    "assertion": "invalid_grant",
+}
 _CODES: tuple[tuple[type[errors.ConnectorError], int, str], ...] = (
     (errors.Unauthenticated, 401, "invalid_client"),
     (TooManyFailures, 429, "temporarily_unavailable"),
@@ -50,8 +58,10 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     elif isinstance(error, errors.ConnectorError):
         status, code = next((status, code) for kind, status, code in _CODES if isinstance(error, kind))
         detail = error.detail
-        if isinstance(error, errors.Denied) and error.field != "scope":
-            code = "unauthorized_client"  # known, and not allowed to have a token now
+        if isinstance(error, errors.Denied):
+            code = _DENIED.get(error.field or "", "unauthorized_client")  # known, and not allowed to have a token now
+        if isinstance(error, errors.BadProof):
+            status, code = 400, error.code  # RFC 9449 section 8: at the token endpoint
     else:
         status, detail = error.code or 500, error.description or error.name
         code = "server_error" if status >= 500 else "invalid_request"
@@ -60,6 +70,8 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, Refused | TooManyFailures | errors.Unavailable) and error.retry_after:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, errors.BadProof) and error.nonce:
+        headers["DPoP-Nonce"] = error.nonce
     if status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="oauth"'
     body = orjson.dumps({"error": code, "error_description": detail})

@@ -1,4 +1,5 @@
-"""Assertions of an issuer elsewhere (RFC 7523 section 2.2, workload identity federation): which trust they claim, and its keys.
+"""JWTs of an issuer elsewhere: assertions that stand for a client or agent (RFC 7523 section 2.2, workload identity federation),
+and those that say who a person is. Which trust they claim, and its keys.
 
 Keys are fetched before any transaction is open, kept for a while, and fetched again for a `kid` that is not known: not more
 often than every half minute, so that made-up kids cannot make us hammer the issuer.
@@ -15,8 +16,9 @@ from joserfc import jwk
 from connector.core import jose
 from connector.core.errors import Unauthenticated
 from connector.core.http import HttpClient, HttpFailure
-from connector.domain import client_access
+from connector.domain import client_access, delegations
 from connector.domain.client_access import Trust
+from connector.domain.delegations import Vouching
 from connector.domain.unit import Domain
 from connector.edges.oauth.errors import Refused
 
@@ -30,6 +32,14 @@ class Claimed:
     """The trust that an assertion claims, and the keys that may have signed it."""
 
     trust: Trust
+    keys: list[jwk.Key]
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """The issuer that vouches for people, as the token claims, and the keys that may have signed it."""
+
+    vouching: Vouching
     keys: list[jwk.Key]
 
 
@@ -63,14 +73,30 @@ class Federation:
             trust = client_access.trust_of(unit, issuer, subject)
         if trust is None:
             return None
-        keys = self._fetched(trust, kid) if trust.jwks_url else jose.key_set(orjson.loads(trust.jwks or "{}"))
+        return Claimed(trust, self._keys(trust, kid, trust.client_id))
+
+    def vouched(self, token: str) -> Vouched | None:
+        """None where that issuer does not vouch for people. Refused where its keys cannot be had or none fits the `kid`."""
+        try:
+            issuer, kid = jose.unverified_claims(token).get("iss"), jose.unverified_header(token).get("kid")
+        except Unauthenticated:
+            return None
+        with self._domain.view() as unit:
+            found = delegations.vouching(unit, issuer) if isinstance(issuer, str) else None
+        return Vouched(found, self._keys(found, kid, None)) if found else None
+
+    def _keys(self, source: Trust | Vouching, kid: object, holder: str | None) -> list[jwk.Key]:
+        if source.jwks_url:
+            keys = self._fetched(source.issuer, source.jwks_url, kid, holder)
+        else:
+            keys = jose.key_set(orjson.loads(source.jwks or "{}"))
         chosen = list(keys.values()) if kid is None else [keys[kid]] if isinstance(kid, str) and kid in keys else []
         if not chosen:
-            raise Refused(f"the issuer {issuer} has no key {kid!r}", holder=trust.client_id)
-        return Claimed(trust, chosen)
+            raise Refused(f"the issuer {source.issuer} has no key {kid!r}", holder=holder)
+        return chosen
 
-    def _fetched(self, trust: Trust, kid: object) -> dict[str, jwk.Key]:
-        now, url = self._domain.database.clock(), trust.jwks_url or ""
+    def _fetched(self, issuer: str, url: str, kid: object, holder: str | None) -> dict[str, jwk.Key]:
+        now = self._domain.database.clock()
         with self._lock:
             known = self._known.setdefault(url, _Known({}))
         with (
@@ -82,9 +108,7 @@ class Federation:
             problem = None if satisfied or waiting else self._fetch(known, url, now)
         if known.fetched is None or now - known.fetched > _STALE:
             reason = problem or "its keys could not be had a moment ago"
-            raise Refused(
-                f"the keys of {trust.issuer}: {reason}", holder=trust.client_id, retry_after=_PATIENCE.seconds
-            )
+            raise Refused(f"the keys of {issuer}: {reason}", holder=holder, retry_after=_PATIENCE.seconds)
         return known.keys
 
     def _fetch(self, known: _Known, url: str, now: datetime) -> str | None:

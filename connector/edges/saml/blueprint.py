@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import flask
 
+from connector.core import challenges
 from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.http import HttpClient
 from connector.domain import sign_on
@@ -136,7 +137,7 @@ class _Routes:
 def _challenge(problem: Unauthenticated) -> flask.Response:
     """RFC 9110 section 11.6.1; both ways are open (Basic: IIP-IDP14)."""
     response = flask.Response(problem.detail + "\n", 401, content_type="text/plain; charset=utf-8")
-    response.headers["WWW-Authenticate"] = 'Bearer, Basic realm="agents"'
+    response.headers.update(challenges.headers_of(problem, realm="agents", schemes=("Bearer", "Basic")))
     response.headers["Cache-Control"] = "no-store"
     return response
 

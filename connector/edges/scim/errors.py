@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.core import errors, ids
+from connector.core import challenges, errors, ids
 
 URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 MEDIA_TYPE = "application/scim+json"
@@ -52,10 +52,8 @@ def render(error: errors.ConnectorError) -> tuple[dict[str, Any], int, dict[str,
     if isinstance(error, ScimError):
         scim_type = error.scim_type
     headers = {}
-    if isinstance(error, errors.Unauthenticated):
-        headers["WWW-Authenticate"] = 'Bearer realm="scim"'
-    if isinstance(error, errors.Denied) and error.scope:
-        headers["WWW-Authenticate"] = f'Bearer realm="scim", error="insufficient_scope", scope="{error.scope}"'
+    if isinstance(error, errors.Unauthenticated | errors.Denied):
+        headers = challenges.headers_of(error, realm="scim")
     if isinstance(error, errors.Unavailable | TooManyRequests):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return body(status, error.detail, scim_type), status, headers

@@ -293,7 +293,7 @@ class AgentCredential(ComplexAttribute):
     """The id of the credential; never a secret."""
 
     type: Annotated[str | None, Mutability.read_only] = None
-    """client_secret, public_key or bearer."""
+    """client_secret, public_key, api_key, certificate or tls_name."""
 
     status: Annotated[str | None, Mutability.read_only] = None
     """pending, active, expired or revoked."""
@@ -304,8 +304,11 @@ class AgentCredential(ComplexAttribute):
     not_after: Annotated[datetime | None, Mutability.read_only] = None
     """Until when it is good."""
 
+    last_used: Annotated[datetime | None, Mutability.read_only] = None
+    """When it was last used, to the minute."""
+
     thumbprint: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
-    """The thumbprint of a public key (RFC 7638)."""
+    """The thumbprint of a public key (RFC 7638) or certificate (RFC 8705)."""
 
 
 class Governance(Extension):

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from connector.core.errors import Invalid
+from connector.domain import credentials
 from connector.domain.agents import Facts
 from connector.domain.credentials import Credential
 from connector.domain.resources import Record
@@ -212,15 +213,14 @@ def _quoted(text: str) -> str:
 
 
 def _credential(held: Credential, now: str) -> dict[str, Any]:
-    if held.revoked:
-        status = "revoked"
-    elif held.not_after and held.not_after <= now:
-        status = "expired"
-    else:
-        status = "pending" if held.not_before > now else "active"
-    told = {"notBefore": held.not_before, "notAfter": held.not_after, "thumbprint": held.thumbprint}
+    told = {
+        "notBefore": held.not_before,
+        "notAfter": held.not_after,
+        "lastUsed": held.last_used,
+        "thumbprint": held.thumbprint,
+    }
     shown = {name: value for name, value in told.items() if value is not None}
-    return {"value": held.id, "type": held.kind, "status": status, **shown}
+    return {"value": held.id, "type": held.kind, "status": credentials.status(held, now), **shown}
 
 
 def cut(answer: dict[str, Any], chosen: Selection) -> dict[str, Any]:

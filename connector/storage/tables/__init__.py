@@ -4,6 +4,7 @@ from connector.storage.tables.audit import audit_checkpoint, audit_event, lease
 from connector.storage.tables.base import metadata
 from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
 from connector.storage.tables.federation import saml_app, saml_session
+from connector.storage.tables.oauth import api_resource, api_scope, delegation, scope_grant, vouching
 from connector.storage.tables.outbound import correlation_case, link, outbox, plan, target, tombstone
 from connector.storage.tables.records import (
     TRIGRAMS,
@@ -20,6 +21,8 @@ from connector.storage.tables.records import (
 __all__ = [
     "TRIGRAMS",
     "activity",
+    "api_resource",
+    "api_scope",
     "application_agent",
     "audit_checkpoint",
     "audit_event",
@@ -28,6 +31,7 @@ __all__ = [
     "counter",
     "credential",
     "cutoff",
+    "delegation",
     "external_id",
     "lease",
     "link",
@@ -41,9 +45,11 @@ __all__ = [
     "revoked_token",
     "saml_app",
     "saml_session",
+    "scope_grant",
     "searchable",
     "tally",
     "target",
     "tombstone",
     "trust",
+    "vouching",
 ]

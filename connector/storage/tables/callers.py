@@ -20,7 +20,7 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     moment("created"),
 )
 
-trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client (RFC 7523): workload identity federation
+trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client or agent (RFC 7523): workload identity federation
     "trust",
     metadata,
     sa.Column("id", Text, primary_key=True),
@@ -30,6 +30,9 @@ trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client (RF
     sa.Column("audience", Text, nullable=False),
     sa.Column("jwks_url", Text, nullable=True),  # where its keys are fetched from, or
     sa.Column("jwks", Text, nullable=True),  # the keys themselves, as a JWK Set
+    sa.Column(
+        "reusable", sa.Boolean, nullable=False
+    ),  # its tokens lie in a file for an hour (Kubernetes), and come again
     moment("created"),
     sa.UniqueConstraint("issuer", "subject"),
     sa.Index("ix_trust_client_id", "client_id"),
@@ -40,15 +43,24 @@ credential = sa.Table(
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("holder_id", Text, nullable=False),  # a client or an agent
-    sa.Column("kind", Text, nullable=False),  # client_secret | public_key | bearer
+    sa.Column("kind", Text, nullable=False),  # client_secret | public_key | bearer | api_key | certificate | tls_name
     sa.Column("secret_hash", Text, nullable=True, unique=True),
     sa.Column("public_key", Text, nullable=True),  # a JWK
     sa.Column("thumbprint", Text, nullable=True),
-    sa.Column("origin", Text, nullable=False),  # issued | registered | scim (x509Certificates of the agent)
+    sa.Column(
+        "name", Text, nullable=True
+    ),  # of a tls_name: what a certificate of a trusted CA must say, RFC 8705 2.1.2
+    sa.Column("scopes", Text, nullable=True),  # of an api_key, separated by spaces
+    sa.Column("sealed", Text, nullable=True),  # a secret that the schedule made, until its agent fetches it
+    sa.Column("replaces", Text, nullable=True),  # the credential that ends once this one is used
+    sa.Column(
+        "origin", Text, nullable=False
+    ),  # issued | registered | scheduled | ca | scim (the agent's x509Certificates)
     moment("not_before"),
     moment("not_after", nullable=True),
     moment("created"),
     moment("revoked", nullable=True),
+    moment("last_used", nullable=True),  # to the minute
     sa.Index("ix_credential_holder_id", "holder_id"),
 )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from connector.core.errors import Misconfigured
+from connector.core.errors import Invalid, Misconfigured, Unauthenticated
+from connector.core.jose import Signer, unverified_header
 from connector.core.keys import PURPOSES, KeyRing
 from tests.conftest import Clock
 
@@ -43,9 +44,10 @@ def test_each_purpose_has_its_kind_of_key(folder: Path) -> None:
 def test_nobody_else_can_read_the_files(folder: Path, tmp_path: Path, clock: Clock) -> None:
     KeyRing(tmp_path / "new", clock=clock)
 
-    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "new").iterdir()}
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "new").iterdir() if file.is_file()}
     assert set(modes.values()) == {0o600}
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    folders = [tmp_path / "new", *(one for one in (tmp_path / "new").iterdir() if one.is_dir())]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folders} == {0o700}
 
 
 def test_the_newest_key_signs_and_the_older_ones_still_verify(folder: Path, clock: Clock) -> None:
@@ -55,6 +57,7 @@ def test_the_newest_key_signs_and_the_older_ones_still_verify(folder: Path, cloc
     clock.move(days=1)
     new = KeyRing(folder, clock=clock).active("oauth")
     (folder / "away.pem").rename(file)
+    clock.move(minutes=10)  # a second key signs only once it was published for a while
 
     ring = KeyRing(folder, clock=clock)
 
@@ -103,3 +106,45 @@ def test_no_key_shows_itself(folder: Path) -> None:
 
     assert "PRIVATE" not in shown and "object at" not in shown
     assert ring.active("oauth").id in shown
+
+
+def test_a_further_key_is_published_before_it_signs_and_other_processes_notice(folder: Path, clock: Clock) -> None:
+    """RFC 7517 section 5 and RFC 9068 section 4: whoever keeps the key set has the new key before it is used."""
+    here, elsewhere = Signer(KeyRing(folder, clock=clock)), Signer(KeyRing(folder, clock=clock))
+    clock.move(days=1)
+    old = {key["kid"] for key in elsewhere.public_set()["keys"]}
+    made = KeyRing(folder, clock=clock).make("oauth")
+    assert {key["kid"] for key in elsewhere.public_set()["keys"]} == old | {made.id}
+    before = here.sign({"sub": "x"}, type="at+jwt")
+    clock.move(minutes=10)
+    after = here.sign({"sub": "x"}, type="at+jwt")
+    assert (unverified_header(before)["kid"] in old, unverified_header(after)["kid"]) == (True, made.id)
+    assert elsewhere.open(before, type="at+jwt") == elsewhere.open(after, type="at+jwt") == {"sub": "x"}
+
+
+def test_what_a_retired_key_has_signed_is_dead(folder: Path, clock: Clock) -> None:
+    """RFC 7515 section 6: stale keys verify nothing; the key that signs, or the only one that will, cannot be retired."""
+    ring = KeyRing(folder, clock=clock)
+    signer, old = Signer(ring), ring.active("oauth").id
+    clock.move(days=1)
+    token = signer.sign({"sub": "x"}, type="at+jwt")
+    made = ring.make("oauth").id
+    for id in (old, "unknown"):
+        with pytest.raises(Invalid, match="no key"):
+            ring.retire("oauth", id)
+    clock.move(minutes=10)
+    with pytest.raises(Invalid):
+        ring.retire("oauth", made)
+    version = signer.version()
+    ring.retire("oauth", old)
+    assert signer.version() > version
+    with pytest.raises(Unauthenticated):
+        signer.open(token, type="at+jwt")
+
+
+def test_a_ca_is_made_only_when_somebody_asks(folder: Path, clock: Clock) -> None:
+    ring = KeyRing(folder, clock=clock)
+    assert ring.all("ca") == []
+    made = ring.make("ca")
+    assert made.certificate is not None and ring.active("ca").id == made.id
+    assert KeyRing(folder, clock=clock).active("ca").certificate == made.certificate

@@ -263,7 +263,7 @@ def test_caller_without_credentials_is_challenged_for_both_schemes(world: World)
     answer = world.app.test_client().post("/saml/ecp", data=b"<x/>")
 
     assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Bearer, Basic realm="agents"'
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="agents", Basic realm="agents"'
 
 
 def test_client_that_is_not_an_agent_is_refused(world: World, app: App) -> None:

@@ -1,0 +1,176 @@
+"""The client itself: asks for tokens, keeps them while they live, and makes sessions that send them."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from connector.client.credentials import Credential, Outgoing
+from connector.client.errors import TokenRefused
+from connector.client.proof import DPoPKey
+
+_TYPE = "urn:ietf:params:oauth:token-type:"
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_EARLY = 30.0  # seconds: a token that ends so soon is renewed before it is sent
+_TIMEOUT = (5.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token; `ends` is a moment of the client's own clock."""
+
+    text: str = field(repr=False)
+    scheme: str
+    scopes: frozenset[str]
+    ends: float
+
+
+class AgentClient:
+    """One agent at one authorization server. Safe to share between threads."""
+
+    def __init__(
+        self,
+        issuer: str,
+        credential: Credential,
+        *,
+        dpop: DPoPKey | None = None,
+        verify: str | bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`verify` is a file of CAs to trust, or True for the system's. With `dpop` every token is bound to that key."""
+        self._issuer = issuer.rstrip("/")
+        self._credential = credential
+        self._dpop = dpop
+        self._verify = verify
+        self._now = now
+        self._endpoint: str | None = None
+        self._kept: dict[tuple[str, ...], Token] = {}
+        self._lock = threading.Lock()
+
+    def token(self, scope: str = "", *, resource: str | None = None) -> Token:
+        """A token for the agent itself; the one that is kept, while it lives."""
+        form = {"grant_type": "client_credentials", "scope": scope, "resource": resource or ""}
+        return self._current(("own", scope, resource or ""), form)
+
+    def exchange(
+        self, subject_token: str, *, kind: str = "access_token", scope: str = "", resource: str | None = None
+    ) -> Token:
+        """A token with which the agent acts for the subject (RFC 8693). `kind` is access_token, jwt or id_token."""
+        form = {
+            "grant_type": _EXCHANGE,
+            "subject_token": subject_token,
+            "subject_token_type": _TYPE + kind,
+            "scope": scope,
+            "resource": resource or "",
+        }
+        return self._current(("exchange", subject_token, kind, scope, resource or ""), form)
+
+    def session(self, scope: str = "", *, resource: str | None = None) -> requests.Session:
+        """A requests session that sends the agent's token, renewed in time, with a proof where it is bound."""
+        session = requests.Session()
+        session.verify = self._verify
+        session.trust_env = self._verify is True  # requests would prefer a CA file of the environment to the one given
+        session.auth = _Auth(lambda: self.token(scope, resource=resource), self._dpop)
+        return session
+
+    def forget(self) -> None:
+        """Ask for fresh tokens from now on, as after a 401."""
+        with self._lock:
+            self._kept.clear()
+
+    def _current(self, key: tuple[str, ...], form: dict[str, str]) -> Token:
+        with self._lock:  # one request at a time: who waits finds the token that the other got
+            kept = self._kept.get(key)
+            if kept is None or kept.ends - self._now() < _EARLY:
+                kept = self._kept[key] = self._ask({name: value for name, value in form.items() if value})
+            return kept
+
+    def _ask(self, form: dict[str, str]) -> Token:
+        asked = self._now()
+        answer = self._send(form)
+        if answer.status_code == 400 and _field(answer, "error") == "use_dpop_nonce":
+            answer = self._send(form)  # with the nonce that came with the refusal (RFC 9449 section 8)
+        if answer.status_code != 200:
+            raise TokenRefused(
+                _field(answer, "error") or "server_error", _field(answer, "error_description"), answer.status_code
+            )
+        body = answer.json()
+        scopes = frozenset(str(body.get("scope", "")).split())
+        return Token(body["access_token"], body["token_type"], scopes, asked + float(body["expires_in"]))
+
+    def _send(self, form: dict[str, str]) -> requests.Response:
+        url = self._token_endpoint()
+        outgoing = Outgoing(dict(form))
+        self._credential.prove(outgoing, self._issuer)
+        headers = {"DPoP": self._dpop.proof("POST", url)} if self._dpop else {}
+        answer = requests.post(
+            url,
+            data=outgoing.form,
+            auth=outgoing.auth,
+            cert=outgoing.certificate,
+            headers=headers,
+            verify=self._verify,
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+        )
+        if self._dpop:
+            self._dpop.remember(url, answer.headers.get("DPoP-Nonce"))
+        return answer
+
+    def _token_endpoint(self) -> str:
+        """By the server's metadata, whose issuer must be the one that we were told (RFC 8414 section 3.3)."""
+        if self._endpoint is None:
+            url = f"{self._issuer}/.well-known/oauth-authorization-server"
+            answer = requests.get(url, verify=self._verify, timeout=_TIMEOUT, allow_redirects=False)
+            if answer.status_code != 200 or _field(answer, "issuer") != self._issuer:
+                raise TokenRefused("server_error", f"{url} does not describe {self._issuer}", answer.status_code)
+            self._endpoint = _field(answer, "token_endpoint")
+        return self._endpoint
+
+
+class _Auth(AuthBase):
+    """Puts the token into each request; a resource that wants a nonce gets the request again, once."""
+
+    def __init__(self, token: Callable[[], Token], dpop: DPoPKey | None) -> None:
+        self._token = token
+        self._dpop = dpop
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        self._sign(request)
+        if self._dpop is not None:
+            request.register_hook("response", self._again)  # type: ignore[no-untyped-call]
+        return request
+
+    def _sign(self, request: requests.PreparedRequest) -> None:
+        token = self._token()
+        request.headers["Authorization"] = f"{token.scheme} {token.text}"
+        if self._dpop is not None:
+            proof = self._dpop.proof(request.method or "GET", request.url or "", token=token.text)
+            request.headers["DPoP"] = proof
+
+    def _again(self, response: requests.Response, **options: Any) -> requests.Response:
+        assert self._dpop is not None
+        nonce = response.headers.get("DPoP-Nonce")
+        self._dpop.remember(response.url, nonce)
+        wanted = "use_dpop_nonce" in response.headers.get("WWW-Authenticate", "")
+        if response.status_code != 401 or not nonce or not wanted or response.history:
+            return response
+        response.content  # noqa: B018  # read to its end, so that the connection can be used again
+        request = response.request.copy()
+        request.hooks["response"] = []
+        self._sign(request)
+        again: requests.Response = response.connection.send(request, **options)
+        again.history.append(response)
+        return again
+
+
+def _field(answer: requests.Response, name: str) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    return str(body.get(name, "")) if isinstance(body, dict) else ""

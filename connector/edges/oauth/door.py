@@ -1,0 +1,81 @@
+"""Who knocks at the OAuth endpoints: one place where each request's client is authenticated, and its failures are counted."""
+
+from typing import Any
+
+import flask
+
+from connector.core.errors import Unauthenticated
+from connector.domain import clients, credentials
+from connector.domain.events import Action
+from connector.domain.proofs import Shown
+from connector.domain.unit import SYSTEM, Caller, Domain
+from connector.edges.oauth import client_auth
+from connector.edges.oauth.attempts import Attempts
+from connector.edges.oauth.certificates import Certificates
+from connector.edges.oauth.client_auth import Audiences, Presented
+from connector.edges.oauth.errors import OAuthError, Refused
+from connector.edges.oauth.federation import Federation
+
+PREFIX = "/oauth"
+_REPEATABLE = frozenset({"audience", "resource"})  # by RFC 8693 and RFC 8707; we take one of each, and say so
+
+
+class Door:
+    """Client authentication of a request, as the token, introspection and revocation endpoints need it."""
+
+    def __init__(
+        self, domain: Domain, *, base_url: str, federation: Federation, attempts: Attempts, certificates: Certificates
+    ) -> None:
+        self._domain = domain
+        self._base_url = base_url
+        self._audiences = Audiences(base_url, f"{base_url}{PREFIX}/token")
+        self._federation = federation
+        self._attempts = attempts
+        self._certificates = certificates
+
+    def shown(self, request: flask.Request) -> Shown:
+        """What a request shows beside its token."""
+        found = self._certificates.shown(request.environ)
+        thumbprint = found.thumbprint if found else None
+        return Shown(request.method, self._base_url + request.path, tuple(request.headers.getlist("DPoP")), thumbprint)
+
+    def enter(self, request: flask.Request) -> tuple[Caller, Shown]:
+        """The client, and what it shows. Refused or TooManyFailures where it is not let in."""
+        _single(request.form)
+        certificate = self._certificates.shown(request.environ)
+        address = request.remote_addr or ""
+        presented = Presented(request.form, request.headers.get("Authorization"), certificate)
+        who = client_auth.claimed_id(presented)
+        self._attempts.check(who, address)
+        try:
+            claimed = self._federation.claimed(request.form.get("client_assertion", ""))
+            # who asks about tokens must not queue behind those who write
+            with self._domain.change(SYSTEM) if client_auth.writes(presented) else self._domain.view() as unit:
+                caller, credential = client_auth.authenticate(unit, presented, self._audiences, claimed)
+        except Unauthenticated as refusal:
+            self._attempts.failed(who, address)
+            if isinstance(refusal, Refused):
+                self._remember(refusal, address)
+            raise
+        self._attempts.succeeded(who, address)
+        if credential is not None and credentials.unnoted(credential, self._domain.database.clock()):
+            with self._domain.change(SYSTEM) as unit:
+                credentials.used(unit, caller.kind, credential)
+        return caller, self.shown(request)
+
+    def _remember(self, refusal: Refused, address: str) -> None:
+        """An event of the failure, for clients and agents that there are: a stranger's guesses shall not fill the audit log."""
+        if refusal.holder is None:
+            return
+        with self._domain.change(SYSTEM) as unit:
+            kind = clients.kind_of(unit, refusal.holder)
+            if kind is not None:
+                unit.record(Action.CLIENT_REFUSED, kind, refusal.holder, why=refusal.why, address=address)
+
+
+def _single(form: Any) -> None:
+    """RFC 6749 section 3.2: a parameter must not be given more than once."""
+    for name, values in form.lists():
+        if len(values) > 1:
+            code = "invalid_target" if name in _REPEATABLE else "invalid_request"
+            raise OAuthError(code, f"{name} is given more than once: ask for one token for each")

@@ -1,0 +1,158 @@
+"""The grants of the token endpoint, in one table: what each reads from the form, and what it answers. All is checked in the domain."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connector.core.errors import Denied, Invalid
+from connector.core.jose import Signer
+from connector.domain import identity_assertions
+from connector.domain.exchange import Subject, Wish
+from connector.domain.identity_assertions import OwnAssertion
+from connector.domain.tokens import Token, Tokens
+from connector.domain.unit import Caller, Unit
+from connector.edges.oauth.errors import OAuthError
+from connector.edges.oauth.federation import Vouched
+
+_TYPE = "urn:ietf:params:oauth:token-type:"
+ACCESS_TOKEN, JWT, ID_TOKEN, ID_JAG, SAML2 = (
+    _TYPE + name for name in ("access_token", "jwt", "id_token", "id-jag", "saml2")
+)
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+SAML_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One token request, its client authenticated. `vouched` belongs to the assertion or subject token of an issuer elsewhere."""
+
+    unit: Unit
+    caller: Caller
+    form: Mapping[str, str]
+    wish: Wish
+    vouched: Vouched | None = None
+
+
+class Grants:
+    """`id_jag`: identity assertion grants are issued and accepted. `saml` verifies a SAML assertion of our own, or raises Invalid."""
+
+    def __init__(
+        self, tokens: Tokens, signer: Signer, *, issuer: str, id_jag: bool, saml: Callable[[str], OwnAssertion]
+    ) -> None:
+        self._saml = saml
+        self._tokens = tokens
+        self._signer = signer
+        self._issuer = issuer
+        self._id_jag = id_jag
+        self.table: dict[str, Callable[[Request], dict[str, Any]]] = {
+            "client_credentials": self._client_credentials,
+            EXCHANGE: self._exchange,
+            JWT_BEARER: self._jwt_bearer,
+            SAML_BEARER: self._saml_bearer,
+        }
+        # What an exchange can end in; another kind of answer is a line here.
+        self._issued: dict[str, Callable[[Request, Subject], dict[str, Any]]] = {
+            ACCESS_TOKEN: self._access_token,
+            JWT: self._access_token,
+            **({ID_JAG: self._identity_assertion} if id_jag else {}),
+        }
+
+    def answer(self, request: Request) -> dict[str, Any]:
+        """The body of the answer; OAuthError or Denied where there is none."""
+        grant = self.table.get(request.form.get("grant_type", ""))
+        if grant is None:
+            raise OAuthError("unsupported_grant_type", f"grant_type must be one of {', '.join(self.table)}")
+        return grant(request)
+
+    def _client_credentials(self, request: Request) -> dict[str, Any]:
+        return _told(self._tokens.issue(request.unit, request.caller, request.wish))
+
+    def _jwt_bearer(self, request: Request) -> dict[str, Any]:
+        """RFC 7523 section 2.1: the assertion says on whose behalf; that the agent may is for us to know."""
+        subject = self._vouched(request, _needed(request.form, "assertion"), "assertion", once=True)
+        return _told(self._tokens.exchange(request.unit, request.caller, subject, request.wish))
+
+    def _saml_bearer(self, request: Request) -> dict[str, Any]:
+        """RFC 7522 section 2.1: an assertion that we issued, about the agent itself or one that it may act for."""
+        subject = self._own_assertion(request, _needed(request.form, "assertion"), "assertion")
+        return _told(self._tokens.exchange(request.unit, request.caller, subject, request.wish))
+
+    def _own_assertion(self, request: Request, text: str, field: str) -> Subject:
+        try:
+            found = self._saml(text)
+        except Invalid as problem:
+            raise Denied(f"{field}: {problem.detail}", field=field) from problem
+        return identity_assertions.take(request.unit, found, field=field)
+
+    def _exchange(self, request: Request) -> dict[str, Any]:
+        wanted = request.form.get("requested_token_type", ACCESS_TOKEN)
+        if wanted not in self._issued:
+            raise OAuthError("invalid_request", f"requested_token_type must be one of {', '.join(self._issued)}")
+        subject = self._subject(request)
+        self._check_actor(request)
+        return {**self._issued[wanted](request, subject), "issued_token_type": wanted}
+
+    def _subject(self, request: Request) -> Subject:
+        token, kind = _needed(request.form, "subject_token"), _needed(request.form, "subject_token_type")
+        if kind in (ID_TOKEN, JWT) and request.vouched is not None:
+            return self._vouched(request, token, "subject_token", once=False)
+        if kind in (ACCESS_TOKEN, JWT):
+            return self._tokens.subject(request.unit, token, field="subject_token")
+        if kind == SAML2:
+            return self._own_assertion(request, token, "subject_token")
+        raise OAuthError("invalid_request", f"subject_token_type must be {ACCESS_TOKEN}, {JWT}, {ID_TOKEN} or {SAML2}")
+
+    def _vouched(self, request: Request, token: str, field: str, *, once: bool) -> Subject:
+        if request.vouched is None:
+            raise Denied(f"{field}: its issuer does not vouch for people here", field=field)
+        return identity_assertions.accept(
+            request.unit,
+            token,
+            request.vouched.vouching,
+            request.vouched.keys,
+            own=self._issuer,
+            caller=request.caller,
+            field=field,
+            jag=self._id_jag and once,
+            once=once,
+        )
+
+    def _check_actor(self, request: Request) -> None:
+        """An actor token (RFC 8693 section 2.1) must be the client's own: who acts is who has authenticated."""
+        token, kind = request.form.get("actor_token"), request.form.get("actor_token_type")
+        if (token is None) != (kind is None):
+            raise OAuthError("invalid_request", "actor_token and actor_token_type are given together or not at all")
+        if token is None:
+            return
+        if kind not in (ACCESS_TOKEN, JWT):
+            raise OAuthError("invalid_request", f"actor_token_type must be {ACCESS_TOKEN} or {JWT}")
+        actor = self._tokens.subject(request.unit, token, field="actor_token")
+        if actor.id != request.caller.id or actor.actors:
+            raise Denied("actor_token: it is not the client's own", field="actor_token")
+
+    def _access_token(self, request: Request, subject: Subject) -> dict[str, Any]:
+        return _told(self._tokens.exchange(request.unit, request.caller, subject, request.wish))
+
+    def _identity_assertion(self, request: Request, subject: Subject) -> dict[str, Any]:
+        """For another authorization server, which `audience` names and which is registered as a resource here."""
+        audience = _needed(request.form, "audience")
+        wish = replace(request.wish, resource=audience, confirmation={})
+        order = self._tokens.decide(request.unit, request.caller, subject, wish)
+        resource = request.form.get("resource")
+        text, seconds = identity_assertions.issue(
+            self._signer, request.unit, order, issuer=self._issuer, resource=resource
+        )
+        scope = " ".join(sorted(order.scopes))
+        return {"access_token": text, "token_type": "N_A", "expires_in": seconds, "scope": scope}
+
+
+def _told(token: Token) -> dict[str, Any]:
+    answer = {"access_token": token.text, "token_type": token.scheme, "expires_in": token.seconds}
+    return {**answer, "scope": " ".join(sorted(token.scopes))}
+
+
+def _needed(form: Mapping[str, str], name: str) -> str:
+    if not form.get(name):
+        raise OAuthError("invalid_request", f"{name} is required")
+    return form[name]

@@ -1,0 +1,62 @@
+"""What agents may ask tokens for: resources and their scopes, who was granted them, who may act for whom, who vouches for people."""
+
+import sqlalchemy as sa
+
+from connector.storage.tables.base import Text, metadata, moment
+
+api_resource = sa.Table(  # somebody else's service that accepts our tokens; its URI is their audience (RFC 8707)
+    "api_resource",
+    metadata,
+    sa.Column("uri", Text, primary_key=True),
+    sa.Column("name", Text, nullable=False),
+    moment("created"),
+)
+
+api_scope = sa.Table(
+    "api_scope",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("resource", Text, sa.ForeignKey("api_resource.uri", ondelete="CASCADE"), nullable=False),
+    sa.Column("description", Text, nullable=False),
+    sa.Column("seconds", sa.Integer, nullable=True),  # how long a token with it lives at most
+    moment("created"),
+    sa.Index("ix_api_scope_resource", "resource"),
+)
+
+scope_grant = sa.Table(
+    "scope_grant",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("scope", Text, sa.ForeignKey("api_scope.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("holder_id", Text, nullable=False),  # an agent, a person, or a group of them
+    moment("not_after", nullable=True),
+    moment("created"),
+    sa.UniqueConstraint("scope", "holder_id"),
+    sa.Index("ix_scope_grant_holder_id", "holder_id"),
+)
+
+delegation = sa.Table(  # standing: this agent may act for that person or agent, within these scopes, until then
+    "delegation",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("subject_id", Text, nullable=False),  # a person, or an agent
+    sa.Column("actor_id", Text, nullable=False),  # an agent
+    sa.Column("scopes", Text, nullable=False),  # separated by spaces
+    moment("not_after"),
+    moment("created"),
+    sa.Column("made_by", Text, nullable=False),
+    moment("revoked", nullable=True),
+    sa.Index("ix_delegation_actor_id_subject_id", "actor_id", "subject_id"),
+    sa.Index("ix_delegation_subject_id", "subject_id"),
+)
+
+vouching = sa.Table(  # an issuer elsewhere, such as the workforce IdP, whose JWTs say who a person is
+    "vouching",
+    metadata,
+    sa.Column("issuer", Text, primary_key=True),
+    sa.Column("audience", Text, nullable=False),
+    sa.Column("claim", Text, nullable=False),  # which claim holds the person's userName
+    sa.Column("jwks_url", Text, nullable=True),
+    sa.Column("jwks", Text, nullable=True),
+    moment("created"),
+)
