@@ -70,11 +70,18 @@ class Attempts:
             self.failed(claim, problem)
             return Outcome(problem=problem.detail)
         held = self._done(claim, pushed)
-        with self._domain.change(SYSTEM) as unit:  # a transaction later: target rows are never locked with outbox rows
-            targets.healthy(unit.tx, name)
+        self._well(name)
         steps = tuple(str(step) for step in pushed.steps)
         log.info("pushed", action="push", agent=claim.resource_id, target=name, steps=list(steps), kept=held)
         return Outcome(steps, stale=pushed.stale)
+
+    def _well(self, name: str) -> None:
+        """It answered. Looked up first, so that a burst of pushes does not commit this again and again."""
+        with self._domain.view() as unit:
+            news = targets.is_stale(unit.tx, name)
+        if news:
+            with self._domain.change(SYSTEM) as unit:  # by itself: target rows are never locked with outbox rows
+                targets.healthy(unit.tx, name)
 
     def _done(self, claim: Claim, pushed: Pushed) -> bool:
         unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")

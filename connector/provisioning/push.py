@@ -218,6 +218,10 @@ class Push:
         subject, fresh = seen.subject, [one for one in seen.decision.drift if one.fresh]
         kept = None if account is None or wrote else _link(seen, at, seen.wanted, account, joined)
         gone = account is None and subject.link is not None and not wrote
+        with self._domain.view() as unit:
+            decided = cases.is_open(unit.tx, at.name, subject.id)
+        if not (fresh or gone or decided or (kept is not None and kept != subject.link)):
+            return  # nothing to write: most pushes are spared a commit
         with self._domain.change(SYSTEM) as unit:
             cases.settle(unit.tx, at.name, subject.id)
             for one in fresh:

@@ -51,6 +51,11 @@ def open_case(
     return str(id), True
 
 
+def is_open(tx: Transaction, target: str, about: str) -> bool:
+    found = sa.select(_c.id).where(_c.target == target, _c.about == about, _c.state == "open")
+    return tx.execute(found).first() is not None
+
+
 def settle(tx: Transaction, target: str, about: str) -> None:
     """What the case was about has gone: nothing is to be decided any more."""
     tx.execute(

@@ -65,16 +65,24 @@ def block(tx: Transaction, name: str, *, until: str, problem: str) -> None:
     tx.execute(sa.update(t.target).where(_t.name == name).values(changed))
 
 
+def is_stale(tx: Transaction, name: str) -> bool:
+    """Whether `healthy` would write anything."""
+    return tx.execute(sa.select(_t.name).where(_t.name == name, *_stale(tx))).first() is not None
+
+
+def _stale(tx: Transaction) -> tuple[sa.ColumnElement[bool], ...]:
+    recent = tx.now[:19]
+    free = sa.or_(_t.blocked_until.is_(None), _t.blocked_until <= tx.now)
+    return free, sa.or_(_t.failures > 0, _t.last_success.is_(None), _t.last_success < recent)
+
+
 def healthy(tx: Transaction, name: str) -> None:
     """It answered: nothing is wrong any more. Written at most once a second, so that a burst does not queue on one row.
 
     A block that still runs stays: the answer was to a push that had begun before, and the target may have asked for peace since.
     """
-    recent = tx.now[:19]
-    free = sa.or_(_t.blocked_until.is_(None), _t.blocked_until <= tx.now)
-    stale = sa.or_(_t.failures > 0, _t.last_success.is_(None), _t.last_success < recent)
     changed = {"blocked_until": None, "problem": None, "failures": 0, "last_success": tx.now}
-    tx.execute(sa.update(t.target).where(_t.name == name, free, stale).values(changed))
+    tx.execute(sa.update(t.target).where(_t.name == name, *_stale(tx)).values(changed))
 
 
 def change(tx: Transaction, name: str, **values: str | int | None) -> None:
