@@ -68,9 +68,12 @@ class Tokens:
     def blot(self, text: str) -> str:
         """The text without our secrets, should the other side repeat them."""
         held = self._held[0] if self._held else None
-        for one in (self._sign_in.token, held, self._sign_in.client_secret, self._assertion):
-            if one is not None and one.reveal():
-                text = text.replace(one.reveal(), _BLOT)
+        known = (self._sign_in.token, held, self._sign_in.client_secret, self._assertion)
+        # The longest first: a short one may happen to be a part of it, and would leave the rest.
+        for secret in sorted(
+            (one.reveal() for one in known if one is not None and one.reveal()), key=len, reverse=True
+        ):
+            text = text.replace(secret, _BLOT)
         return text
 
     def _current(self) -> Secret:

@@ -56,6 +56,14 @@ def test_an_assertion_is_signed_for_the_token_endpoint_and_for_a_short_time(cloc
         assert tokens.blot(f"got {assertion}") == "got ********"
 
 
+def test_a_secret_that_is_a_part_of_another_one_does_not_save_the_rest_of_it(clock: Clock) -> None:
+    with serve({"POST /token": GIVEN}) as server:
+        tokens = _tokens(server, clock, {"client_secret": Secret("a-t1-b")})
+        tokens.authorization()
+
+        assert tokens.blot("t1 and a-t1-b") == "******** and ********"
+
+
 def test_a_token_is_asked_for_again_before_it_ends(clock: Clock) -> None:
     replies = [GIVEN, Reply(200, {"access_token": "t2", "expires_in": 100})]
     with serve({"POST /token": replies}) as server:
