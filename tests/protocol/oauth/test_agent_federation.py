@@ -45,13 +45,12 @@ def test_without_reusable_each_is_good_once(world):
     assert ask(world, without=("jti",)).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "over", [{"sub": "system:serviceaccount:prod:other"}, {"aud": "https://other.example"}, {"exp": 1}], ids=str
-)
-def test_another_workload_does_not_get_in(world, over):
+def test_another_workload_does_not_get_in(world, subtests):
     """RFC 7523 section 3, points 2 to 4."""
     trust(world, world.bot)
-    assert ask(world, **over).status_code == 401
+    for over in [{"sub": "system:serviceaccount:prod:other"}, {"aud": "https://other.example"}, {"exp": 1}]:
+        with subtests.test(str(over)):
+            assert ask(world, **over).status_code == 401
 
 
 def test_it_goes_with_the_agent_and_with_the_trust(world):

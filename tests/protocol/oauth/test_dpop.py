@@ -105,9 +105,9 @@ def test_a_proof_is_good_once(holder):
     assert [holder.use(token, sent=again).status_code for _ in range(2)] == [200, 401]
 
 
-@pytest.mark.parametrize(
-    "over",
-    [
+def test_a_proof_that_does_not_fit_the_request_is_refused(holder, subtests):
+    """RFC 9449 section 4.3: every check on the claims."""
+    for over in [
         {"htm": "GET"},
         {"htu": f"{ISSUER}/oauth/revoke"},
         {"htu": "https://elsewhere.example/oauth/token"},
@@ -120,14 +120,14 @@ def test_a_proof_is_good_once(holder):
         {"jti": None},
         {"jti": "x" * 300},
         {"nonce": "made-up"},
-    ],
-    ids=str,
-)
-def test_a_proof_that_does_not_fit_the_request_is_refused(holder, over):
-    """RFC 9449 section 4.3: every check on the claims."""
-    holder.ask()
-    answer = holder.ask(**over)
-    assert (answer.status_code, answer.get_json()["error"]) in [(400, "invalid_dpop_proof"), (400, "use_dpop_nonce")]
+    ]:
+        with subtests.test(str(over)):
+            holder.ask()
+            answer = holder.ask(**over)
+            assert (answer.status_code, answer.get_json()["error"]) in [
+                (400, "invalid_dpop_proof"),
+                (400, "use_dpop_nonce"),
+            ]
 
 
 @pytest.mark.parametrize("missing", ["ath", "other"])

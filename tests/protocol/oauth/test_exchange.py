@@ -144,9 +144,9 @@ def test_an_actor_token_must_be_the_clients_own(world, chain):
     refused(world.exchange(world.helper, chain, actor_token=own), "invalid_request", "together")
 
 
-@pytest.mark.parametrize(
-    ("form", "code", "naming"),
-    [
+def test_what_cannot_be_exchanged_is_refused_by_name(world, chain, subtests):
+    """RFC 8693 section 2.2.2 and RFC 8707 section 2: the error names the parameter."""
+    for form, code, naming in [
         ({"subject_token": ""}, "invalid_request", "subject_token is required"),
         ({"subject_token": "junk"}, "invalid_request", "not a signed JWT"),
         ({"subject_token_type": TYPE + "saml1"}, "invalid_request", "subject_token_type must be"),
@@ -154,12 +154,10 @@ def test_an_actor_token_must_be_the_clients_own(world, chain):
         ({"requested_token_type": TYPE + "refresh_token"}, "invalid_request", "requested_token_type must be"),
         ({"requested_token_type": TYPE + "id-jag"}, "invalid_request", "requested_token_type must be"),
         ({"resource": "https://elsewhere.example"}, "invalid_target", "not registered"),
-    ],
-)
-def test_what_cannot_be_exchanged_is_refused_by_name(world, chain, form, code, naming):
-    """RFC 8693 section 2.2.2 and RFC 8707 section 2: the error names the parameter."""
-    body = {"grant_type": EXCHANGE, "subject_token": chain, "subject_token_type": TYPE + "access_token", **form}
-    refused(world.post(body, world.helper), code, naming)
+    ]:
+        with subtests.test(str((form, code, naming))):
+            body = {"grant_type": EXCHANGE, "subject_token": chain, "subject_token_type": TYPE + "access_token", **form}
+            refused(world.post(body, world.helper), code, naming)
 
 
 def test_a_delegated_token_signs_nobody_on_and_manages_nothing(world, chain):
@@ -182,12 +180,13 @@ def test_an_inbound_client_neither_acts_nor_is_acted_for(world):
     refused(world.exchange(world.helper, own["access_token"]), "invalid_request", "inbound client")
 
 
-@pytest.mark.parametrize("actor", ["ada", "agt-nobody", "suspended", ""])
-def test_may_act_names_an_agent_that_may_act(world, actor):
+def test_may_act_names_an_agent_that_may_act(world, subtests):
     """RFC 8693 section 4.4: may_act is for somebody who is there; a client's tokens name nobody."""
-    world.suspend(world.third.id)
-    named = {"ada": world.ada, "suspended": world.third.id}.get(actor, actor)
-    form = {"grant_type": "client_credentials", "requested_actor": named}
-    refused(world.post(form, world.bot), "invalid_request", "requested_actor")
-    own = world.token(world.bot)
-    refused(world.exchange(world.bot, own, requested_actor=named), "invalid_request", "requested_actor")
+    for actor in ["ada", "agt-nobody", "suspended", ""]:
+        with subtests.test(str(actor)):
+            world.suspend(world.third.id)
+            named = {"ada": world.ada, "suspended": world.third.id}.get(actor, actor)
+            form = {"grant_type": "client_credentials", "requested_actor": named}
+            refused(world.post(form, world.bot), "invalid_request", "requested_actor")
+            own = world.token(world.bot)
+            refused(world.exchange(world.bot, own, requested_actor=named), "invalid_request", "requested_actor")

@@ -22,23 +22,20 @@ def test_a_token_is_for_one_resource_and_for_no_other(world):
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("form", "code", "naming"),
-    [
+def test_what_may_not_be_had_is_refused_by_name(world, subtests):
+    """RFC 8707 section 2 (invalid_target), RFC 9068 section 3 and RFC 6749 section 5.2 (invalid_scope)."""
+    for form, code, naming in [
         ({"resource": "https://elsewhere.example"}, "invalid_target", "elsewhere"),
         ({"scope": "files.read mail.send"}, "invalid_scope", "several resources"),
         ({"scope": "mail.send", "resource": FILES}, "invalid_scope", "'mail.send' does not belong"),
         ({"scope": "files.write"}, "invalid_scope", "'files.write'"),
         ({"scope": "nonsense"}, "invalid_scope", "'nonsense'"),
-    ],
-    ids=str,
-)
-def test_what_may_not_be_had_is_refused_by_name(world, form, code, naming):
-    """RFC 8707 section 2 (invalid_target), RFC 9068 section 3 and RFC 6749 section 5.2 (invalid_scope)."""
-    world.grant(world.bot.id, "files.read", "mail.send")
-    answer = ask(world, **form)
-    assert (answer.status_code, answer.get_json()["error"]) == (400, code)
-    assert naming in answer.get_json()["error_description"]
+    ]:
+        with subtests.test(str((form, code, naming))):
+            world.grant(world.bot.id, "files.read", "mail.send")
+            answer = ask(world, **form)
+            assert (answer.status_code, answer.get_json()["error"]) == (400, code)
+            assert naming in answer.get_json()["error_description"]
 
 
 def test_two_resources_at_once_are_refused(world):
