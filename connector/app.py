@@ -54,6 +54,7 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
             authenticate=lambda header: tokens.agent(header, client_auth.decode_basic),
+            mapping_folders=parts.mapping_folders,
         )
     )
     app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))

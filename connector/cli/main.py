@@ -14,7 +14,7 @@ _COMMANDS = {
     "keys": ("service", "keys", "Our own signing keys."),
     "client": ("clients", "client", "Inbound clients: IdPs and HR/IT workflows."),
     "agent": ("records", "agent", "Agents and their credentials."),
-    "app": ("records", "app", "Agent-facing applications: SAML service providers."),
+    "app": ("apps", "app", "Agent-facing applications: SAML service providers."),
     "audit": ("records", "audit_log", "The audit log."),
     "target": ("targets", "target", "Targets: the directories that agents get accounts in."),
     "preview": ("runs", "preview", "Show in five steps what a push of one agent would do."),

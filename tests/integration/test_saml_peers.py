@@ -10,7 +10,8 @@ import requests
 from lxml import etree
 
 from connector.domain.unit import SYSTEM
-from connector.edges.saml import attributes
+from connector.edges.saml.bundles import Bundles
+from connector.mapping.load import shipped_folder
 from connector.storage import tables as t
 from tests.clients import ecp
 from tests.saml_world import World, make_world, served
@@ -18,7 +19,8 @@ from tests.servers.apache import Apache
 from tests.servers.process import free_port
 
 PEERS = pytest.mark.parametrize("peer", ["shib", "mellon"])
-VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in attributes.NAMES]
+NAMES = [(one.name, one.friendly or one.name) for one in Bundles([shipped_folder()]).get("plain")]
+VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def shown_to(peer: str, apache: Apache, page: str) -> dict[str, str]:
     """What the page lists, by the friendly names of our attributes; several values joined in order."""
     listed = apache.attributes(page)
     found = {}
-    for name, friendly in attributes.NAMES:
+    for name, friendly in NAMES:
         variable = "our_" + friendly.replace("-", "_") if peer == "shib" else "MELLON_" + re.sub(r"\W", "_", name)
         numbered = [listed[f"{variable}_{i}"] for i in range(9) if f"{variable}_{i}" in listed]
         value = ";".join(numbered) or listed.get(variable, "")

@@ -1,8 +1,9 @@
 """The HTTP face of the SAML identity provider: metadata, ECP and sign-on. The protocol is in the modules beside."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from connector.domain import sign_on
 from connector.domain.tokens import DeadToken
 from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.saml import ecp, metadata, names, slo, soap, sso
+from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
@@ -32,11 +34,17 @@ def message_id() -> str:
 
 
 def identity_provider(
-    domain: Domain, *, base_url: str, entity_id: str, new_id: Callable[[], str] = message_id
+    domain: Domain,
+    *,
+    base_url: str,
+    entity_id: str,
+    new_id: Callable[[], str] = message_id,
+    mapping_folders: Sequence[Path] = (),
 ) -> IdentityProvider:
     """What the blueprint and the logout sender share. Misconfigured where the key cannot sign."""
     scope = urlsplit(base_url).hostname or "localhost"
-    return IdentityProvider(domain, entity_id, base_url, scope, Signer(domain.keys.active("saml")), new_id)
+    signer, bundles = Signer(domain.keys.active("saml")), Bundles(mapping_folders)
+    return IdentityProvider(domain, entity_id, base_url, scope, signer, new_id, bundles)
 
 
 def logout_sender(domain: Domain, *, base_url: str, entity_id: str, http: HttpClient) -> LogoutSender:
@@ -50,10 +58,13 @@ def blueprint(
     base_url: str,
     entity_id: str,
     authenticate: Authenticate,
+    mapping_folders: Sequence[Path],
     new_id: Callable[[], str] = message_id,
 ) -> flask.Blueprint:
     """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/slo`. `authenticate` turns an Authorization header into a caller."""
-    idp = identity_provider(domain, base_url=base_url, entity_id=entity_id, new_id=new_id)
+    idp = identity_provider(
+        domain, base_url=base_url, entity_id=entity_id, new_id=new_id, mapping_folders=mapping_folders
+    )
     routes = _Routes(idp, authenticate)
     found = flask.Blueprint("saml", __name__, url_prefix="/saml")
     found.add_url_rule("/metadata", view_func=routes.metadata, methods=["GET"])
