@@ -104,12 +104,12 @@ def agents_only(caller: Caller) -> None:
         raise Denied("only agents sign in here; this credential belongs to a client")
 
 
-def application(idp: IdentityProvider, entity_id: str) -> Application:
-    """The registered application of that entity id; Invalid where there is none."""
+def application(idp: IdentityProvider, entity_id: str, *, field: str = "Issuer") -> Application:
+    """The registered application of that entity id; Invalid, which names the field, where there is none."""
     with idp.domain.view() as unit:
         app = apps.find(unit, entity_id)
     if app is None:
-        raise Invalid("the Issuer is not an application that is registered here", field="Issuer")
+        raise Invalid(f"the {field} is not an application that is registered here", field=field)
     return Application(service_provider.parsed(app.metadata.encode()), apps.settings(app))
 
 

@@ -156,6 +156,7 @@ def settings_of(world: World, app: App, **security: bool) -> Any:
             "sp": {
                 "entityId": app.entity_id,
                 "assertionConsumerService": {"url": ACS},
+                "x509cert": app.keys.certificate_pem.decode(),
                 "privateKey": app.keys.key_pem.decode(),
             },
             "idp": {"entityId": IDP, "singleSignOnService": {"url": f"{BASE}/saml/sso"}, "x509cert": certificate},
