@@ -85,6 +85,7 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             entity_id=settings.saml_entity_id,
             authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
+            mapping_folders=parts.mapping_folders,
         )
     )
     app.register_blueprint(

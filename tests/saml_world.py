@@ -15,11 +15,16 @@ from werkzeug.serving import make_server
 from connector.core.errors import Unauthenticated
 from connector.core.http import HttpClient
 from connector.core.keys import KeyRing
+from connector.domain import apps
+from connector.domain import groups as group_rules
+from connector.domain.app_settings import AppSettings
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.saml import service_provider
 from connector.edges.saml.blueprint import blueprint, logout_sender
+from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.logout import LogoutSender
+from connector.mapping.load import shipped_folder
 from connector.storage import audit, groups, owners, resources, saml
 from connector.storage.db import Database
 from connector.storage.owners import Ownership
@@ -40,6 +45,31 @@ class World:
 
     def register(self, name: str, metadata: bytes) -> None:
         service_provider.register(self.domain, SYSTEM, name=name, metadata=metadata)
+
+    def choose(self, name: str, **changes: Any) -> None:
+        """Change the settings of an application."""
+        bundles = Bundles([shipped_folder()])
+        service_provider.configure(self.domain, SYSTEM, name=name, changes=changes, bundles=bundles)
+
+    def settings(self, name: str) -> AppSettings:
+        with self.domain.view() as unit:
+            return apps.settings(apps.by_name(unit, name))
+
+    def group(self, name: str, *, inside: list[str]) -> None:
+        """A group with the groups of those names in it."""
+        with self.domain.change(SYSTEM) as unit:
+            id = unit.tx.new_id("grp")
+            resources.insert(unit.tx, Record(id, "group", name, "{}", True, 1, unit.tx.now, unit.tx.now))
+            for title in inside:
+                found = resources.by_name(unit.tx, "group", title)
+                assert found is not None
+                groups.add(unit.tx, id, [(found.id, "group", title)])
+
+    def forget_group(self, name: str) -> None:
+        with self.domain.change(SYSTEM) as unit:
+            found = resources.by_name(unit.tx, "group", name)
+            assert found is not None
+            group_rules.delete(unit, found)
 
     def events(self, action: str) -> list[dict[str, Any]]:
         with self.domain.view() as unit:
@@ -68,10 +98,12 @@ class World:
         owner_active: bool = True,
         owned: bool = True,
         display_name: str = "Invoice matcher",
+        more: dict[str, Any] | None = None,
         **governance: str,
     ) -> str:
         """An agent with an owner, a sponsor and two groups; its id."""
         document: dict[str, Any] = {"agentUserName": name, "displayName": display_name, "agentType": "Assistant"}
+        document |= more or {}
         if governance:
             document[GOVERNANCE] = governance
         with self.domain.change(SYSTEM) as unit:
@@ -113,7 +145,11 @@ def make_world(folder: Path, *, base_url: str, database: Database | None = None,
         database.upgrade()
     domain = Domain(database, keys or KeyRing(folder / "keys", clock=database.clock))
     app = flask.Flask("tests")
-    app.register_blueprint(blueprint(domain, base_url=base_url, entity_id=IDP, authenticate=authenticate))
+    app.register_blueprint(
+        blueprint(
+            domain, base_url=base_url, entity_id=IDP, authenticate=authenticate, mapping_folders=[shipped_folder()]
+        )
+    )
     return World(domain, base_url, app)
 
 

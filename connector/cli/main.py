@@ -19,7 +19,7 @@ _COMMANDS = {
     "delegation": ("delegations", "delegation", "Standing delegations: which agent may act for whom."),
     "issuer": ("delegations", "issuer", "Issuers elsewhere whose JWTs say who a person is."),
     "ca": ("authority", "ca", "Our own small CA for client certificates of agents."),
-    "app": ("records", "app", "Agent-facing applications: SAML service providers."),
+    "app": ("apps", "app", "Agent-facing applications: SAML service providers."),
     "audit": ("records", "audit_log", "The audit log."),
     "target": ("targets", "target", "Targets: the directories that agents get accounts in."),
     "preview": ("runs", "preview", "Show in five steps what a push of one agent would do."),

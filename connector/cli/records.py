@@ -1,13 +1,13 @@
-"""Commands about what we keep: agents, applications, the audit log."""
+"""Commands about what we keep: agents, the audit log."""
 
 from pathlib import Path
 
 import click
 import orjson
 
-from connector.cli.output import guarded, json_option, operator, parts, show, table
+from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core.errors import Invalid, NotFound
-from connector.domain import apps, audit, credentials, resources
+from connector.domain import audit, credentials, resources
 from connector.domain.unit import Unit
 from connector.storage.outbox import of_resource
 from connector.storage.resources import Record, by_id, by_name
@@ -96,68 +96,6 @@ def find_agent(unit: Unit, name: str) -> Record:
     if found is None:
         raise NotFound(f"there is no agent {name!r}, neither by id nor by agentUserName")
     return resources.fetch(unit, "agent", found.id)
-
-
-@click.group()
-def app() -> None:
-    """Agent-facing applications: SAML service providers."""
-
-
-@app.command("add")
-@click.argument("name")
-@click.option("--metadata", required=True, help="File or http(s) URL of the application's SAML metadata.")
-@json_option
-@guarded
-def add_app(name: str, metadata: str, as_json: bool) -> None:
-    """Register an application, or replace its metadata.
-
-    Example: connector app add wiki --metadata https://wiki.example/saml/metadata
-    """
-    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
-
-    provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
-    show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
-
-
-@app.command("list")
-@json_option
-@guarded
-def list_apps(as_json: bool) -> None:
-    """Show the applications.
-
-    Example: connector app list
-    """
-    with parts().domain.view(operator()) as unit:
-        found = apps.listing(unit)
-    rows = [[one.name, one.entity_id] for one in found]
-    show([{"name": one.name, "entityId": one.entity_id} for one in found], as_json, table(["name", "entityID"], rows))
-
-
-@app.command("remove")
-@click.argument("name")
-@guarded
-def remove_app(name: str) -> None:
-    """Forget an application: agents can no longer sign in there.
-
-    Example: connector app remove wiki
-    """
-    with parts().domain.change(operator()) as unit:
-        apps.remove(unit, name)
-    click.echo(f"{name} is removed.")
-
-
-def _metadata(place: str) -> bytes:
-    if place.startswith(("http://", "https://")):
-        from connector.core.http import HttpClient  # imported here: most commands ask nobody
-
-        answer = HttpClient().send("GET", place)
-        if answer.status != 200:
-            raise Invalid(f"{place} answered {answer.status}", field="metadata")
-        return answer.body
-    try:
-        return Path(place).read_bytes()
-    except OSError as problem:
-        raise Invalid(f"{place}: {problem.strerror}", field="metadata") from problem
 
 
 @click.group("audit")

@@ -49,6 +49,7 @@ class Action(StrEnum):
     TOKEN_REFUSED = "token:refused"
     TOKEN_REVOKED = "token:revoked"
     APP_REGISTERED = "app:registered"
+    APP_CHANGED = "app:changed"
     APP_REMOVED = "app:removed"
     SIGN_ON_GRANTED = "sign-on:granted"
     SIGN_ON_REFUSED = "sign-on:refused"

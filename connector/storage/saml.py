@@ -12,11 +12,12 @@ _a, _s = t.saml_app.c, t.saml_session.c
 
 @dataclass(frozen=True)
 class App:
-    """`metadata` is the EntityDescriptor as it was registered."""
+    """`metadata` is the EntityDescriptor as it was registered; `settings` is JSON."""
 
     entity_id: str
     name: str
     metadata: str
+    settings: str
     active: bool
     created: str
 
@@ -54,9 +55,9 @@ def app_by_name(tx: Transaction, name: str) -> App | None:
 
 
 def save_app(tx: Transaction, app: App) -> None:
-    """Insert it, or bring its name, metadata and state up to date."""
+    """Insert it, or bring its name, metadata, settings and state up to date."""
     values = vars(app)
-    changed = {key: values[key] for key in ("name", "metadata", "active")}
+    changed = {key: values[key] for key in ("name", "metadata", "settings", "active")}
     if tx.execute(sa.update(t.saml_app).where(_a.entity_id == app.entity_id).values(changed)).rowcount == 0:
         tx.execute(sa.insert(t.saml_app).values(values))
 

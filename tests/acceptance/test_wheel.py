@@ -60,7 +60,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 def test_the_wheel_brings_mappings_migrations_and_licences_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     migrations = [str(file.relative_to(ROOT)) for file in (ROOT / "connector" / "storage" / "migrations").rglob("*.py")]
-    mappings = [f"connector/mappings/{file.name}" for file in (ROOT / "mappings").iterdir()]
+    mappings = [f"connector/{file.relative_to(ROOT)}" for file in (ROOT / "mappings").rglob("*.*")]
 
     assert set(mappings) | set(migrations) <= set(names)
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}

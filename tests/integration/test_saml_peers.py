@@ -1,5 +1,6 @@
 """Agents sign in to Shibboleth and mod_auth_mellon through our identity provider, and are signed out again."""
 
+import base64
 import html
 import re
 from collections.abc import Callable, Iterator
@@ -10,15 +11,23 @@ import requests
 from lxml import etree
 
 from connector.domain.unit import SYSTEM
-from connector.edges.saml import attributes
+from connector.edges.saml.bundles import Bundles
+from connector.mapping.load import shipped_folder
 from connector.storage import tables as t
 from tests.clients import ecp
 from tests.saml_world import World, make_world, served
 from tests.servers.apache import Apache
 from tests.servers.process import free_port
 
+CHOSEN = {
+    "assertion signed": ({"sign": "assertion"}, ["Assertion"]),
+    "response signed": ({"sign": "response"}, ["Response"]),
+    "both signed": ({"sign": "both"}, ["Response", "Assertion"]),
+    "encrypted": ({"sign": "both", "encrypt": "required"}, ["Response"]),  # the other signature is inside
+}
 PEERS = pytest.mark.parametrize("peer", ["shib", "mellon"])
-VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in attributes.NAMES]
+NAMES = [(one.name, one.friendly or one.name) for one in Bundles([shipped_folder()]).get("plain")]
+VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +42,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, apache: Apache) -> Iterator[
     folder: Path = tmp_path_factory.mktemp("saml-peers")
     port = free_port()
     world = make_world(folder, base_url=f"http://127.0.0.1:{port}")
-    world.register("Shibboleth", apache.shib_metadata)
-    world.register("mellon", apache.mellon_metadata)
+    for peer in ("shib", "mellon"):  # the peers themselves take a signed Response alone as well
+        metadata = getattr(apache, f"{peer}_metadata")
+        world.register(peer, metadata.replace(b'WantAssertionsSigned="true"', b'WantAssertionsSigned="false"'))
+        world.choose(peer, relay=(getattr(apache, f"{peer}_url"),))
     with served(world.app, port):
         apache.start(requests.get(f"{world.base_url}/saml/metadata", timeout=10).content)
         yield world
@@ -64,7 +75,7 @@ def shown_to(peer: str, apache: Apache, page: str) -> dict[str, str]:
     """What the page lists, by the friendly names of our attributes; several values joined in order."""
     listed = apache.attributes(page)
     found = {}
-    for name, friendly in attributes.NAMES:
+    for name, friendly in NAMES:
         variable = "our_" + friendly.replace("-", "_") if peer == "shib" else "MELLON_" + re.sub(r"\W", "_", name)
         numbered = [listed[f"{variable}_{i}"] for i in range(9) if f"{variable}_{i}" in listed]
         value = ";".join(numbered) or listed.get(variable, "")
@@ -95,6 +106,51 @@ def test_agent_signs_in_by_ecp_and_reads_its_own_attributes(world: World, apache
         "sponsor": f"sponsor-of-ecp-{peer}",
         "subject-id": f"{agent}@127.0.0.1",
     }, page.text
+
+
+def by_ecp(world: World, apache: Apache, peer: str, agent: str, browser: requests.Session) -> bytes:
+    wanted = ecp.ask(browser, getattr(apache, f"{peer}_url"))
+    answer = ecp.present(wanted, f"{world.base_url}/saml/ecp", f"Bearer {agent}")
+    ecp.deliver(browser, wanted, answer)
+    return answer
+
+
+def by_request(world: World, apache: Apache, peer: str, agent: str, browser: requests.Session) -> bytes:
+    location = redirect_of(apache, peer, browser)
+    return bring(browser, requests.get(location, headers={"Authorization": f"Bearer {agent}"}, timeout=10))
+
+
+def by_none(world: World, apache: Apache, peer: str, agent: str, browser: requests.Session) -> bytes:
+    start = {"providerId": getattr(apache, f"{peer}_entity_id"), "target": getattr(apache, f"{peer}_url")}
+    url, headers = f"{world.base_url}/saml/sso/init", {"Authorization": f"Bearer {agent}"}
+    return bring(browser, requests.post(url, data=start, headers=headers, timeout=10))
+
+
+def bring(browser: requests.Session, page: requests.Response) -> bytes:
+    action, fields = form_of(page.text)
+    browser.post(action, data=fields, timeout=10)
+    return base64.b64decode(fields["SAMLResponse"])
+
+
+@pytest.mark.parametrize("chosen", CHOSEN)
+@pytest.mark.parametrize("way", [by_request, by_none, by_ecp])
+@PEERS
+def test_peer_takes_every_way_in_every_form(
+    world: World, apache: Apache, peer: str, way: Callable[..., bytes], chosen: str
+) -> None:
+    changes, signed = CHOSEN[chosen]
+    world.choose(peer, **{"encrypt": "off", **changes})
+    name = f"{peer}-{way.__name__}-{chosen.replace(' ', '-')}"
+    agent, browser = world.agent(name), requests.Session()
+
+    travelled = etree.fromstring(way(world, apache, peer, agent, browser))
+
+    parents = [one.getparent() for one in travelled.iter("{*}Signature")]
+    assert [etree.QName(one).localname for one in parents if one is not None] == signed
+    assert (agent in etree.tostring(travelled).decode()) == (chosen != "encrypted")
+    page = browser.get(getattr(apache, f"{peer}_url"), allow_redirects=False, timeout=10)
+    assert page.status_code == 200, apache.logs()
+    assert shown_to(peer, apache, page.text)["agentId"] == agent
 
 
 @PEERS

@@ -28,9 +28,14 @@ class Endpoint:
 
 
 def service_provider_metadata(
-    entity_id: str, keys: KeyPair, *, consumers: Sequence[Endpoint], logouts: Sequence[Endpoint]
+    entity_id: str,
+    keys: KeyPair,
+    *,
+    consumers: Sequence[Endpoint],
+    logouts: Sequence[Endpoint],
+    wants_signed_assertions: bool = True,
 ) -> bytes:
-    """An EntityDescriptor of a service provider that signs its requests and wants signed assertions.
+    """An EntityDescriptor of a service provider that signs its requests and, unless told otherwise, wants signed assertions.
 
     The first consumer is the default one.
     """
@@ -38,7 +43,11 @@ def service_provider_metadata(
     role = etree.SubElement(
         root,
         f"{{{_MD}}}SPSSODescriptor",
-        {"protocolSupportEnumeration": _PROTOCOL, "AuthnRequestsSigned": "true", "WantAssertionsSigned": "true"},
+        {
+            "protocolSupportEnumeration": _PROTOCOL,
+            "AuthnRequestsSigned": "true",
+            "WantAssertionsSigned": str(wants_signed_assertions).lower(),
+        },
     )
     for use in ("signing", "encryption"):
         _add_key(role, use, keys)

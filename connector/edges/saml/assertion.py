@@ -1,12 +1,15 @@
 """What we issue: NameIDs, assertions and the Responses around them (core sections 2 and 3.2.2, profiles 4.1.4.2)."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lxml import etree
 
 from connector.domain.sign_on import Granted
-from connector.edges.saml import attributes, names, xml
+from connector.edges.saml import names, xml
+from connector.edges.saml.attributes import Subject
+from connector.edges.saml.bundles import Attribute
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.xml import Element
 
@@ -15,12 +18,12 @@ LIFE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Letter:
-    """From whom, to whom, to which address, in answer to what, when."""
+    """From whom, to whom, to which address, in answer to what (None: to nothing), when."""
 
     issuer: str
     audience: str
     recipient: str
-    in_response_to: str
+    in_response_to: str | None
     moment: datetime
 
 
@@ -33,8 +36,16 @@ def name_id(format: str, value: str, *, issuer: str, audience: str) -> Element:
     return element
 
 
-def assertion(letter: Letter, id: str, subject: Element, granted: Granted, *, context: str, scope: str) -> Element:
-    """An assertion for one audience, good for five minutes, with one AuthnStatement and one AttributeStatement."""
+def assertion(
+    letter: Letter,
+    id: str,
+    subject: Element,
+    granted: Granted,
+    *,
+    context: str,
+    released: Iterable[tuple[Attribute, tuple[str, ...]]],
+) -> Element:
+    """An assertion for one audience, good for five minutes, with one AuthnStatement and the attributes, if any."""
     root = etree.Element(xml.name(SAML, "Assertion"), nsmap={"saml": SAML})
     for key, value in (("ID", id), ("Version", "2.0"), ("IssueInstant", xml.instant(letter.moment))):
         root.set(key, value)
@@ -52,14 +63,28 @@ def assertion(letter: Letter, id: str, subject: Element, granted: Granted, *, co
         SessionNotOnOrAfter=xml.instant(granted.session_until),
     )
     xml.add(xml.add(statement, SAML, "AuthnContext"), SAML, "AuthnContextClassRef", context)
-    released = xml.add(root, SAML, "AttributeStatement")
-    for name, friendly, values in attributes.released(granted.facts, scope=scope):
-        attribute = xml.add(
-            released, SAML, "Attribute", Name=name, NameFormat=names.ATTRIBUTE_URI, FriendlyName=friendly
-        )
-        for value in values:
-            xml.add(attribute, SAML, "AttributeValue", value)
+    told = [_attribute(one, values) for one, values in released]
+    if told:  # the schema wants no empty statement
+        xml.add(root, SAML, "AttributeStatement").extend(told)
     return root
+
+
+def released(bundle: Sequence[Attribute], subject: Subject) -> Iterator[tuple[Attribute, tuple[str, ...]]]:
+    """Each attribute of a bundle that has a value for that agent, with its values."""
+    for one in bundle:
+        if values := subject.values(one.source):
+            yield one, values
+
+
+def _attribute(attribute: Attribute, values: tuple[str, ...]) -> Element:
+    element = etree.Element(xml.name(SAML, "Attribute"), nsmap={"saml": SAML})
+    element.set("Name", attribute.name)
+    element.set("NameFormat", attribute.name_format)
+    if attribute.friendly:
+        element.set("FriendlyName", attribute.friendly)
+    for value in values:
+        xml.add(element, SAML, "AttributeValue", value)
+    return element
 
 
 def _subject(root: Element, letter: Letter, name_id: Element, until: str) -> None:
@@ -85,9 +110,10 @@ def response(letter: Letter, id: str, status: tuple[str, ...], message: str | No
         ("Version", "2.0"),
         ("IssueInstant", xml.instant(letter.moment)),
         ("Destination", letter.recipient),
-        ("InResponseTo", letter.in_response_to),
     ):
         root.set(key, value)
+    if letter.in_response_to is not None:
+        root.set("InResponseTo", letter.in_response_to)
     xml.add(root, SAML, "Issuer", letter.issuer)
     place = outer = xml.add(root, SAMLP, "Status")
     for code in status:

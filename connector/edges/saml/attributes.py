@@ -1,27 +1,41 @@
-"""Which fact about an agent goes out under which attribute name. One table."""
+"""The facts about an agent that attributes and NameIDs are made from, by the names that bundles call them. One table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from connector.domain.sign_on import Facts
 
-_TABLE: tuple[tuple[str, str, Callable[[Facts], tuple[str | None, ...]]], ...] = (
-    ("urn:oid:0.9.2342.19200300.100.1.1", "uid", lambda facts: (facts.user_name,)),
-    ("urn:oid:2.16.840.1.113730.3.1.241", "displayName", lambda facts: (facts.display_name,)),
-    ("urn:oid:2.5.4.32", "owner", lambda facts: facts.owners),
-    ("urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "isMemberOf", lambda facts: facts.groups),
-    ("urn:agentidp:attributes:agentId", "agentId", lambda facts: (facts.agent_id,)),
-    ("urn:agentidp:attributes:agentType", "agentType", lambda facts: (facts.agent_type,)),
-    ("urn:agentidp:attributes:sponsor", "sponsor", lambda facts: facts.sponsors),
-)
-_SUBJECT_ID = "urn:oasis:names:tc:SAML:attribute:subject-id"
 
-NAMES = (*((name, friendly) for name, friendly, _ in _TABLE), (_SUBJECT_ID, "subject-id"))
+@dataclass(frozen=True)
+class Subject:
+    """An agent as seen by an application. `scope` ends identifiers of the form id@scope; `issuer` is our entity id."""
+
+    facts: Facts
+    scope: str
+    issuer: str
+
+    def values(self, source: str) -> tuple[str, ...]:
+        """The values of a fact; none where it has none."""
+        return tuple(value for value in SOURCES[source](self) if value)
 
 
-def released(facts: Facts, *, scope: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(name, friendly name, values) of each attribute with a value. `scope` ends the subject-id."""
-    for name, friendly, values in _TABLE:
-        present = tuple(value for value in values(facts) if value)
-        if present:
-            yield name, friendly, present
-    yield _SUBJECT_ID, "subject-id", (f"{facts.agent_id}@{scope}",)
+def _email(subject: Subject) -> str:
+    """Not a mailbox, but of that form: for applications that know their users by e-mail address only."""
+    name = subject.facts.user_name
+    return name if "@" in name else f"{name}@{subject.scope}"
+
+
+SOURCES: dict[str, Callable[[Subject], tuple[str | None, ...]]] = {
+    "agentId": lambda subject: (subject.facts.agent_id,),
+    "agentUserName": lambda subject: (subject.facts.user_name,),
+    "displayName": lambda subject: (subject.facts.display_name,),
+    "agentType": lambda subject: (subject.facts.agent_type,),
+    "owners": lambda subject: subject.facts.owners,
+    "sponsors": lambda subject: subject.facts.sponsors,
+    "groups": lambda subject: subject.facts.groups,
+    "roles": lambda subject: subject.facts.roles,
+    "entitlements": lambda subject: subject.facts.entitlements,
+    "subjectId": lambda subject: (f"{subject.facts.agent_id}@{subject.scope}",),
+    "email": lambda subject: (_email(subject),),
+    "issuer": lambda subject: (subject.issuer,),
+}

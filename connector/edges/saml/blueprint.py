@@ -1,8 +1,9 @@
 """The HTTP face of the SAML identity provider: metadata, ECP and sign-on. The protocol is in the modules beside."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ from connector.core.http import HttpClient
 from connector.domain import sign_on
 from connector.domain.tokens import DeadToken
 from connector.domain.unit import SYSTEM, Caller, Domain
-from connector.edges.saml import ecp, metadata, names, slo, soap, sso
+from connector.edges.saml import ecp, metadata, names, slo, soap, sso, unsolicited
+from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
@@ -33,11 +35,17 @@ def message_id() -> str:
 
 
 def identity_provider(
-    domain: Domain, *, base_url: str, entity_id: str, new_id: Callable[[], str] = message_id
+    domain: Domain,
+    *,
+    base_url: str,
+    entity_id: str,
+    new_id: Callable[[], str] = message_id,
+    mapping_folders: Sequence[Path] = (),
 ) -> IdentityProvider:
     """What the blueprint and the logout sender share. Misconfigured where the key cannot sign."""
     scope = urlsplit(base_url).hostname or "localhost"
-    return IdentityProvider(domain, entity_id, base_url, scope, Signer(domain.keys.active("saml")), new_id)
+    signer, bundles = Signer(domain.keys.active("saml")), Bundles(mapping_folders)
+    return IdentityProvider(domain, entity_id, base_url, scope, signer, new_id, bundles)
 
 
 def logout_sender(domain: Domain, *, base_url: str, entity_id: str, http: HttpClient) -> LogoutSender:
@@ -51,15 +59,22 @@ def blueprint(
     base_url: str,
     entity_id: str,
     authenticate: Authenticate,
+    mapping_folders: Sequence[Path],
     new_id: Callable[[], str] = message_id,
 ) -> flask.Blueprint:
-    """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/slo`. `authenticate` turns an Authorization header into a caller."""
-    idp = identity_provider(domain, base_url=base_url, entity_id=entity_id, new_id=new_id)
+    """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/sso/init`, `/saml/slo`.
+
+    `authenticate` turns an Authorization header into a caller; attributes are in the folder `saml` of `mapping_folders`.
+    """
+    idp = identity_provider(
+        domain, base_url=base_url, entity_id=entity_id, new_id=new_id, mapping_folders=mapping_folders
+    )
     routes = _Routes(idp, authenticate)
     found = flask.Blueprint("saml", __name__, url_prefix="/saml")
     found.add_url_rule("/metadata", view_func=routes.metadata, methods=["GET"])
     found.add_url_rule("/ecp", view_func=routes.ecp, methods=["POST"])
     found.add_url_rule("/sso", view_func=routes.sso, methods=["GET", "POST"])
+    found.add_url_rule("/sso/init", view_func=routes.init, methods=["POST"])
     found.add_url_rule("/slo", view_func=routes.slo, methods=["POST"])
     return found
 
@@ -99,15 +114,32 @@ class _Routes:
             return _fault(problem)
 
     def sso(self) -> flask.Response:
+        if flask.request.method == "POST":
+            return self._form("post", self._by_post)
+        return self._form("redirect", self._by_redirect)
+
+    def init(self) -> flask.Response:
+        return self._form(unsolicited.WAY, self._unsolicited)
+
+    def _by_post(self, caller: Caller, context: str) -> str:
+        fields = flask.request.form
+        form = sso.Post(fields.get("SAMLRequest"), fields.get("RelayState"))
+        return sso.by_post(self._idp, caller, form, context=context)
+
+    def _by_redirect(self, caller: Caller, context: str) -> str:
+        return sso.by_redirect(self._idp, caller, flask.request.query_string, context=context)
+
+    def _unsolicited(self, caller: Caller, context: str) -> str:
+        fields = flask.request.form
+        start = unsolicited.Start(fields.get("providerId"), fields.get("shire"), fields.get("target"))
+        return unsolicited.page(self._idp, caller, start, context=context)
+
+    def _form(self, way: str, answer: Callable[[Caller, str], str]) -> flask.Response:
+        """The page that an agent gets, or one that tells why there is none."""
         try:
-            caller, context = self._caller("post" if flask.request.method == "POST" else "redirect")
+            caller, context = self._caller(way)
             self._body()
-            if flask.request.method == "POST":
-                fields = flask.request.form
-                form = sso.Post(fields.get("SAMLRequest"), fields.get("RelayState"))
-                page = sso.by_post(self._idp, caller, form, context=context)
-            else:
-                page = sso.by_redirect(self._idp, caller, flask.request.query_string, context=context)
+            page = answer(caller, context)
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:

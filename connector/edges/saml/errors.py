@@ -7,11 +7,15 @@ from connector.edges.saml.soap import NotUnderstood
 
 
 class Declined(ConnectorError):
-    """The request is a known application's own and cannot be met: it is told so in a Response with this status."""
+    """The request is a known application's own and cannot be met: it is told so in a Response with this status.
 
-    def __init__(self, detail: str, *, status: tuple[str, ...]) -> None:
+    `recorded` where the event that tells of it was written already.
+    """
+
+    def __init__(self, detail: str, *, status: tuple[str, ...], recorded: bool = False) -> None:
         super().__init__(detail)
         self.status = status
+        self.recorded = recorded
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Rendered:
 _TABLE: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (NotUnderstood, 500, "MustUnderstand"),
     (Denied, 403, "Client"),
+    (Declined, 403, "Client"),
     (Invalid, 400, "Client"),
     (Unavailable, 503, "Server"),
 )

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from lxml import etree
 
-from connector.edges.saml import attributes, names, xml
+from connector.domain.app_settings import AppSettings
+from connector.edges.saml import names, xml
 from connector.edges.saml.issue import IdentityProvider
 from connector.edges.saml.names import DS, MD, MDUI, SAML, SAMLP, SHIBMD
 from connector.edges.saml.signature import certificate_text
@@ -12,6 +13,7 @@ from connector.edges.saml.xml import Element
 
 _VALID = timedelta(days=14)
 _CACHED = "PT6H"  # a new key must be published for longer than this before it signs
+_DEFAULT_BUNDLE = AppSettings().attributes
 _DISPLAY_NAME = "Agent IdP Connector"
 
 
@@ -48,7 +50,7 @@ def _role(root: Element, idp: IdentityProvider) -> None:
         data = xml.add(xml.add(descriptor, DS, "KeyInfo"), DS, "X509Data")
         xml.add(data, DS, "X509Certificate", certificate_text(key))
     xml.add(role, MD, "SingleLogoutService", Binding=names.BINDING_SOAP, Location=idp.location("slo"))
-    for format in (names.PERSISTENT, names.TRANSIENT):
+    for format in (names.PERSISTENT, names.TRANSIENT, names.EMAIL, names.UNSPECIFIED):
         xml.add(role, MD, "NameIDFormat", format)
     for binding, path in (
         (names.BINDING_REDIRECT, "sso"),
@@ -56,5 +58,6 @@ def _role(root: Element, idp: IdentityProvider) -> None:
         (names.BINDING_SOAP, "ecp"),
     ):
         xml.add(role, MD, "SingleSignOnService", Binding=binding, Location=idp.location(path))
-    for name, friendly in attributes.NAMES:
-        xml.add(role, SAML, "Attribute", Name=name, NameFormat=names.ATTRIBUTE_URI, FriendlyName=friendly)
+    for one in idp.bundles.get(_DEFAULT_BUNDLE):
+        format, friendly = one.name_format, one.friendly
+        xml.add(role, SAML, "Attribute", Name=one.name, NameFormat=format, FriendlyName=friendly)

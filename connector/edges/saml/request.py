@@ -19,7 +19,7 @@ from connector.edges.saml.xml import Element
 
 SKEW = timedelta(minutes=5)  # either way (IIP-G01); also how long a request may be on its way
 _ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,255}$")
-_FORMATS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
+_ALWAYS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,15 @@ def accept(message: Message, app: ServiceProvider, now: datetime) -> Accepted:
     return Accepted(case.request, _consumer(case), signed)
 
 
-def meet(message: Message, request: AuthnRequest) -> None:
-    """Declined where the application asks for what we cannot give.
+def meet(message: Message, request: AuthnRequest, name_id_format: str) -> None:
+    """Declined where the application asks for what we cannot give. `name_id_format` was chosen for it by the operator.
 
     ForceAuthn and IsPassive (core 3.4.1) are always met: every request carries the agent's credentials, and nobody is
     ever asked.
     """
     for wish in _WISHES:
         wish(message, request)
+    _name_id(request, name_id_format)
 
 
 # -- whose is it -----------------------------------------------------------------------------------------------------
@@ -221,8 +222,8 @@ def _no_subject(_message: Message, request: AuthnRequest) -> None:
         raise Declined("a Subject cannot be asked for", status=(names.REQUESTER, names.REQUEST_UNSUPPORTED))
 
 
-def _name_id(_message: Message, request: AuthnRequest) -> None:
-    if request.name_id_format not in _FORMATS or request.qualifier not in (None, request.issuer):
+def _name_id(request: AuthnRequest, chosen: str) -> None:
+    if request.name_id_format not in (*_ALWAYS, chosen) or request.qualifier not in (None, request.issuer):
         raise Declined("there is no NameID of that kind", status=(names.REQUESTER, names.INVALID_NAME_ID_POLICY))
 
 
@@ -235,4 +236,4 @@ def _context(message: Message, request: AuthnRequest) -> None:
         raise Declined("the agent did not authenticate that way", status=(names.RESPONDER, names.NO_AUTHN_CONTEXT))
 
 
-_WISHES: tuple[Callable[[Message, AuthnRequest], None], ...] = (_no_subject, _name_id, _context)
+_WISHES: tuple[Callable[[Message, AuthnRequest], None], ...] = (_no_subject, _context)

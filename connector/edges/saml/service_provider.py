@@ -2,19 +2,24 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from connector.core.errors import Invalid
 from connector.domain import apps
+from connector.domain.app_settings import AppSettings
 from connector.domain.unit import Caller, Domain
 from connector.edges.saml import xml
+from connector.edges.saml.bundles import Bundles
+from connector.edges.saml.encryption import AES_256_GCM, RSA_OAEP
 from connector.edges.saml.names import BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
-from connector.edges.saml.signature import PublicKey
+from connector.edges.saml.signature import MIN_RSA_BITS, PublicKey
 from connector.edges.saml.xml import Element
 
 _USABLE = (BINDING_POST, BINDING_PAOS)
@@ -33,12 +38,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ServiceProvider:
-    """What we need to know to answer it. `signing_keys` are all of them: each may have signed (IIP-MD07)."""
+    """What we need to know to answer it. `signing_keys` are all of them: each may have signed (IIP-MD07).
+
+    `encryption_key` is the first that takes what we encrypt with.
+    """
 
     entity_id: str
     consumers: tuple[Endpoint, ...]
     logouts: tuple[Endpoint, ...]
     signing_keys: tuple[PublicKey, ...]
+    encryption_key: rsa.RSAPublicKey | None
     signs_requests: bool
     wants_signed_assertions: bool
     name_id_formats: tuple[str, ...]
@@ -58,8 +67,29 @@ def register(domain: Domain, by: Caller, *, name: str, metadata: bytes) -> Servi
     """Register the application whose metadata that is, under a name; or replace the metadata that it had."""
     found = read(metadata, now=domain.database.clock())
     with domain.change(by) as unit:
-        apps.register(unit, name=name, entity_id=found.entity_id, metadata=metadata.decode("utf-8-sig"))
+        app = apps.register(unit, name=name, entity_id=found.entity_id, metadata=metadata.decode("utf-8-sig"))
+        _fit(found, apps.settings(app))
     return found
+
+
+def configure(domain: Domain, by: Caller, *, name: str, changes: Mapping[str, Any], bundles: Bundles) -> None:
+    """Change the settings of the application of that name; Invalid where they, its metadata and we do not fit together."""
+    if "attributes" in changes:
+        bundles.get(changes["attributes"])
+    with domain.change(by) as unit:
+        app = apps.configure(unit, apps.by_name(unit, name), changes)
+        _fit(parsed(app.metadata.encode()), apps.settings(app))
+
+
+def _fit(provider: ServiceProvider, settings: AppSettings) -> None:
+    if settings.encrypt == "required" and provider.encryption_key is None:
+        raise Invalid(
+            "encryption is required, but the metadata has no RSA key of 2048 bits or more for it that takes"
+            " AES-256-GCM and RSA-OAEP",
+            field="encrypt",
+        )
+    if settings.sign == "response" and provider.wants_signed_assertions:
+        raise Invalid("the metadata has WantAssertionsSigned: sign the assertion, or both", field="sign")
 
 
 def read(metadata: bytes, *, now: datetime) -> ServiceProvider:
@@ -90,7 +120,10 @@ def parsed(metadata: bytes) -> ServiceProvider:
         entity_id=entity_id,
         consumers=consumers,
         logouts=tuple(_endpoint(one) for one in role.findall(xml.name(MD, "SingleLogoutService"))),
-        signing_keys=tuple(key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _keys(one)),
+        signing_keys=tuple(key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _keys(one, "signing")),
+        encryption_key=next(
+            (key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _sealing(one)), None
+        ),
         signs_requests=xml.flag(role, "AuthnRequestsSigned"),
         wants_signed_assertions=xml.flag(role, "WantAssertionsSigned"),
         name_id_formats=tuple(xml.text_of(one) for one in role.findall(xml.name(MD, "NameIDFormat"))),
@@ -125,9 +158,19 @@ def _endpoint(element: Element) -> Endpoint:
     return Endpoint(element.get("Binding", ""), location, int(index[:6]), default, response)
 
 
-def _keys(descriptor: Element) -> list[PublicKey]:
-    """Its signing keys; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
-    if descriptor.get("use") not in (None, "signing"):
+def _sealing(descriptor: Element) -> list[rsa.RSAPublicKey]:
+    """Its keys that we can encrypt to. Without EncryptionMethods the choice is ours (2.4.1.1); else it is theirs."""
+    methods = {one.get("Algorithm") for one in descriptor.findall(xml.name(MD, "EncryptionMethod"))}
+    for ours, rivals in ((AES_256_GCM, "aes"), (RSA_OAEP, "rsa-")):
+        if ours not in methods and any(rivals in (one or "") for one in methods):
+            return []
+    keys = _keys(descriptor, "encryption")
+    return [one for one in keys if isinstance(one, rsa.RSAPublicKey) and one.key_size >= MIN_RSA_BITS]
+
+
+def _keys(descriptor: Element, use: str) -> list[PublicKey]:
+    """Its keys for that; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
+    if descriptor.get("use") not in (None, use):
         return []
     keys: list[PublicKey] = []
     for one in descriptor.iter(xml.name(DS, "X509Certificate")):

@@ -28,7 +28,7 @@ _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = _MORE + "rsa-sha256"
 ECDSA_SHA256 = _MORE + "ecdsa-sha256"
-_MIN_RSA_BITS = 2048
+MIN_RSA_BITS = 2048
 
 # What we accept (RFC 6931): nothing on SHA-1, nothing symmetric. Key type and hash of each signature algorithm.
 _SIGNATURES: dict[str, tuple[type[PublicKey], hashes.HashAlgorithm]] = {
@@ -213,7 +213,7 @@ def _check(algorithm: str, keys: Sequence[PublicKey], octets: bytes, value: byte
 def _fits(key: PublicKey, octets: bytes, value: bytes, hash_algorithm: hashes.HashAlgorithm) -> bool:
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            if key.key_size < _MIN_RSA_BITS:
+            if key.key_size < MIN_RSA_BITS:
                 return False
             key.verify(value, octets, padding.PKCS1v15(), hash_algorithm)
         else:

@@ -18,7 +18,7 @@ def answer(idp: IdentityProvider, content: bytes) -> bytes:
     """The signed LogoutResponse, in SOAP. Invalid where the request is not provably the application's own."""
     received = soap.body_of(content)
     issuer = request.issuer_of(received, "LogoutRequest")
-    element = signature.verified(received, application(idp, issuer).signing_keys)
+    element = signature.verified(received, application(idp, issuer).provider.signing_keys)
     _check(idp, element, issuer)
     indexes = [xml.text_of(one) for one in element.findall(xml.name(SAMLP, "SessionIndex"))]
     name_id = xml.only(element, SAML, "NameID")

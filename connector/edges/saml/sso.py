@@ -11,11 +11,11 @@ from html import escape
 from connector.core.errors import Invalid
 from connector.domain.unit import Caller
 from connector.edges.saml import redirect, signature, xml
-from connector.edges.saml.issue import IdentityProvider, issue
+from connector.edges.saml.issue import IdentityProvider, Issued, issue
 from connector.edges.saml.names import BINDING_POST
 from connector.edges.saml.request import Message
 
-_MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
+MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
 _SCRIPT = "document.forms[0].submit()"
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 HEADERS = {
@@ -75,12 +75,20 @@ def by_post(idp: IdentityProvider, caller: Caller, form: Post, *, context: str) 
 
 
 def _page(idp: IdentityProvider, caller: Caller, message: Message) -> str:
-    if len((message.relay_state or "").encode()) > _MAX_RELAY_STATE:
-        raise Invalid(f"RelayState is longer than {_MAX_RELAY_STATE} bytes", field="RelayState")
-    issued = issue(idp, caller, message)
+    check_relay_state(message.relay_state)  # before anything is granted
+    return form(issue(idp, caller, message), message.relay_state)
+
+
+def check_relay_state(relay_state: str | None) -> None:
+    if len((relay_state or "").encode()) > MAX_RELAY_STATE:
+        raise Invalid(f"RelayState is longer than {MAX_RELAY_STATE} bytes", field="RelayState")
+
+
+def form(issued: Issued, relay_state: str | None) -> str:
+    """The page that brings a Response to the application (bindings section 3.5.4)."""
     fields = {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
-    if message.relay_state is not None:
-        fields["RelayState"] = message.relay_state
+    if relay_state is not None:
+        fields["RelayState"] = relay_state
     inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signing in</title></head><body>'

@@ -10,6 +10,7 @@ saml_app = sa.Table(  # an agent-facing application: a SAML service provider
     sa.Column("entity_id", Text, primary_key=True),
     sa.Column("name", Text, nullable=False, unique=True),
     sa.Column("metadata", Text, nullable=False),  # the EntityDescriptor as it was registered
+    sa.Column("settings", Text, nullable=False),  # JSON: what the operator chose for it
     sa.Column("active", sa.Boolean, nullable=False),
     moment("created"),
 )

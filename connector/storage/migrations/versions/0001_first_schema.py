@@ -332,6 +332,7 @@ def _saml() -> None:
         _text("entity_id"),
         _text("name"),
         _text("metadata"),
+        _text("settings"),
         sa.Column("active", sa.Boolean(), nullable=False),
         _text("created"),
         sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_saml_app")),

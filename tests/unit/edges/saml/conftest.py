@@ -111,6 +111,9 @@ class Agent:
             form["RelayState"] = relay_state
         return self._client.post("/saml/sso", data=form, headers=self._headers)
 
+    def start(self, **fields: str) -> Any:
+        return self._client.post("/saml/sso/init", data=fields, headers=self._headers)
+
     @property
     def _client(self) -> Any:
         return self.world.app.test_client()

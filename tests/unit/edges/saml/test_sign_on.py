@@ -139,26 +139,33 @@ def test_python3_saml_accepts_the_response_in_the_form(
     assert page.status_code == 200, page.text
     assert f'action="{ACS}"' in page.text and field(page.text, "RelayState") == relay
     assert page.headers["Cache-Control"] == "no-cache, no-store"
-    found = OneLogin_Saml2_Response(_settings(world, app), field(page.text, "SAMLResponse"))
+    found = OneLogin_Saml2_Response(settings_of(world, app), field(page.text, "SAMLResponse"))
     here = {"https": "on", "http_host": "app.example", "script_name": "/acs", "get_data": {}, "post_data": {}}
     assert found.is_valid(here, "_request-1", raise_exceptions=True)
     assert found.get_nameid() == agent.id
     assert found.get_friendlyname_attributes()["displayName"] == ['"><script>alert(1)</script>']
 
 
-def _settings(world: World, app: App) -> Any:
+def settings_of(world: World, app: App, **security: bool) -> Any:
+    """Of python3-saml, as our application would have them."""
     metadata = etree.fromstring(world.app.test_client().get("/saml/metadata").data)
     certificate = metadata.findtext(".//ds:X509Certificate", namespaces=NAMES)
     return OneLogin_Saml2_Settings(
         {
             "strict": True,
-            "sp": {"entityId": app.entity_id, "assertionConsumerService": {"url": ACS}},
+            "sp": {
+                "entityId": app.entity_id,
+                "assertionConsumerService": {"url": ACS},
+                "x509cert": app.keys.certificate_pem.decode(),
+                "privateKey": app.keys.key_pem.decode(),
+            },
             "idp": {"entityId": IDP, "singleSignOnService": {"url": f"{BASE}/saml/sso"}, "x509cert": certificate},
             "security": {
                 "wantAssertionsSigned": True,
                 "wantMessagesSigned": True,
                 "rejectDeprecatedAlgorithm": True,
                 "requestedAuthnContext": False,
+                **security,
             },
         }
     )

@@ -1,0 +1,144 @@
+"""Commands about agent-facing applications."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector.cli.output import guarded, json_option, operator, parts, show, table
+from connector.core.errors import Invalid
+from connector.domain import apps
+from connector.domain.app_settings import ENCRYPT, MAX_SESSION_MINUTES, NAME_FROM, NAME_ID, SIGN
+from connector.parts import Parts
+
+
+@click.group()
+def app() -> None:
+    """Agent-facing applications: SAML service providers."""
+
+
+@app.command("add")
+@click.argument("name")
+@click.option("--metadata", required=True, help="File or http(s) URL of the application's SAML metadata.")
+@json_option
+@guarded
+def add_app(name: str, metadata: str, as_json: bool) -> None:
+    """Register an application, or replace its metadata.
+
+    Example: connector app add wiki --metadata https://wiki.example/saml/metadata
+    """
+    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
+
+    provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
+    show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
+
+
+@app.command("list")
+@json_option
+@guarded
+def list_apps(as_json: bool) -> None:
+    """Show the applications.
+
+    Example: connector app list
+    """
+    with parts().domain.view(operator()) as unit:
+        found = apps.listing(unit)
+    rows = [[one.name, one.entity_id] for one in found]
+    show([{"name": one.name, "entityId": one.entity_id} for one in found], as_json, table(["name", "entityID"], rows))
+
+
+@app.command("set")
+@click.argument("name")
+@click.option("--sign", type=click.Choice(SIGN), help="What is signed; both where nothing was chosen.")
+@click.option(
+    "--encrypt", type=click.Choice(ENCRYPT), help="Whether the assertion is encrypted to the key in the metadata."
+)
+@click.option("--name-id", type=click.Choice(NAME_ID), help="Format of the NameID where a request asks for none.")
+@click.option(
+    "--name-from", type=click.Choice(NAME_FROM), help="What an emailAddress or unspecified NameID is made from."
+)
+@click.option("--session-minutes", type=int, help=f"How long a session may last: 1 to {MAX_SESSION_MINUTES}; else 60.")
+@click.option("--attributes", help="Bundle of attributes: plain, entra, okta, eduperson or one of your own.")
+@click.option(
+    "--group", "groups", multiple=True, help="Only agents in such a group may sign in; give it more than once."
+)
+@click.option("--everybody", is_flag=True, help="Every agent may sign in, whatever its groups.")
+@click.option(
+    "--relay", multiple=True, help="Address that an agent without a request may be brought to, and all below it."
+)
+@click.option("--no-relay", is_flag=True, help="An agent without a request may name no address.")
+@json_option
+@guarded
+def set_app(name: str, as_json: bool, everybody: bool, no_relay: bool, **options: Any) -> None:
+    """Change what was chosen for an application; what is not named stays as it is.
+
+    Example: connector app set wiki --encrypt required --group wiki-bots
+    """
+    from connector.edges.saml import service_provider  # imported here: lxml is needed by few commands
+    from connector.edges.saml.bundles import Bundles
+
+    changes = {key: value for key, value in options.items() if value not in (None, ())}
+    for key, emptied, flag in (("groups", everybody, "--everybody"), ("relay", no_relay, "--no-relay")):
+        if emptied and key in changes:
+            raise Invalid(f"{flag} and a value for the same do not go together", field=key)
+        changes |= {key: ()} if emptied else {}
+    if not changes:
+        raise Invalid("nothing to change was given; connector app set --help lists what can be", field="options")
+    assembled = parts()
+    bundles = Bundles(assembled.mapping_folders)
+    service_provider.configure(assembled.domain, operator(), name=name, changes=changes, bundles=bundles)
+    _show(assembled, name, as_json)
+
+
+@app.command("show")
+@click.argument("name")
+@json_option
+@guarded
+def show_app(name: str, as_json: bool) -> None:
+    """Show an application and what was chosen for it.
+
+    Example: connector app show wiki
+    """
+    _show(parts(), name, as_json)
+
+
+def _show(assembled: Parts, name: str, as_json: bool) -> None:
+    with assembled.domain.view(operator()) as unit:
+        found = apps.by_name(unit, name)
+        chosen = vars(apps.settings(found))
+        chosen = {**chosen, "groups": apps.group_names(unit, chosen["groups"])}
+    lines = [f"{found.name}  {found.entity_id}"]
+    for key, value in chosen.items():
+        lines.append(f"  {key:15}  {(', '.join(value) or 'any') if key == 'groups' else _told(value)}")
+    show({"name": found.name, "entityId": found.entity_id, "settings": chosen}, as_json, lines)
+
+
+def _told(value: Any) -> str:
+    return (", ".join(value) or "none") if isinstance(value, list | tuple) else str(value)
+
+
+@app.command("remove")
+@click.argument("name")
+@guarded
+def remove_app(name: str) -> None:
+    """Forget an application: agents can no longer sign in there.
+
+    Example: connector app remove wiki
+    """
+    with parts().domain.change(operator()) as unit:
+        apps.remove(unit, name)
+    click.echo(f"{name} is removed.")
+
+
+def _metadata(place: str) -> bytes:
+    if place.startswith(("http://", "https://")):
+        from connector.core.http import HttpClient  # imported here: most commands ask nobody
+
+        answer = HttpClient().send("GET", place)
+        if answer.status != 200:
+            raise Invalid(f"{place} answered {answer.status}", field="metadata")
+        return answer.body
+    try:
+        return Path(place).read_bytes()
+    except OSError as problem:
+        raise Invalid(f"{place}: {problem.strerror}", field="metadata") from problem

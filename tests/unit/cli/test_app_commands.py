@@ -1,0 +1,112 @@
+"""Applications by command: added, set, shown, listed, removed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from connector.cli.main import main
+from connector.domain.unit import SYSTEM
+from connector.parts import assemble
+from connector.settings import Settings
+from connector.storage import resources
+from connector.storage.resources import Record
+from tests.servers.pki import self_signed_rsa
+from tests.servers.sp_metadata import POST, Endpoint, service_provider_metadata
+
+ENTITY_ID = "https://wiki.example/metadata"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, keys_dir: Path) -> Run:
+    """Run a command where the application wiki is registered and a group of bots exists."""
+    environment = {"CONNECTOR_DATA_DIR": str(tmp_path), "CONNECTOR_KEYS_DIR": str(keys_dir)}
+
+    def command(*words: str, exit: int = 0) -> Result:
+        done = CliRunner().invoke(main, list(words), env=environment, catch_exceptions=False)
+        assert done.exit_code == exit, done.output
+        return done
+
+    command("db", "upgrade")
+    parts = assemble(Settings(data_dir=tmp_path, keys_dir=keys_dir))
+    with parts.domain.change(SYSTEM) as unit:
+        group = Record(unit.tx.new_id("grp"), "group", "wiki-bots", "{}", True, 1, unit.tx.now, unit.tx.now)
+        resources.insert(unit.tx, group)
+    parts.domain.database.close()
+    consumers = [Endpoint(POST, "https://wiki.example/acs")]
+    file = tmp_path / "wiki.xml"
+    file.write_bytes(service_provider_metadata(ENTITY_ID, self_signed_rsa("wiki"), consumers=consumers, logouts=[]))
+    command("app", "add", "wiki", "--metadata", str(file))
+    return command
+
+
+def chosen(run: Run) -> Any:
+    return orjson.loads(run("app", "show", "wiki", "--json").output)["settings"]
+
+
+def test_new_application_has_the_defaults(run: Run) -> None:
+    assert chosen(run) == {
+        "sign": "both",
+        "encrypt": "off",
+        "name_id": "persistent",
+        "name_from": "agentId",
+        "session_minutes": 60,
+        "groups": [],
+        "attributes": "plain",
+        "relay": [],
+    }
+
+
+def test_set_changes_what_is_named_and_nothing_else(run: Run) -> None:
+    run("app", "set", "wiki", "--encrypt", "required", "--group", "wiki-bots", "--attributes", "entra")
+    before = chosen(run)
+    run("app", "set", "wiki", "--session-minutes", "5", "--name-id", "emailAddress")
+
+    assert (before["encrypt"], before["groups"], before["attributes"]) == ("required", ["wiki-bots"], "entra")
+    assert chosen(run) == {**before, "session_minutes": 5, "name_id": "emailAddress", "name_from": "email"}
+
+
+def test_groups_and_addresses_are_taken_back_by_their_flags(run: Run) -> None:
+    run("app", "set", "wiki", "--group", "wiki-bots", "--relay", "https://wiki.example/start")
+    assert chosen(run)["relay"] == ["https://wiki.example/start"]
+
+    run("app", "set", "wiki", "--everybody", "--no-relay")
+
+    assert (chosen(run)["groups"], chosen(run)["relay"]) == ([], [])
+
+
+def test_show_says_it_in_lines(run: Run) -> None:
+    shown = run("app", "set", "wiki", "--relay", "https://wiki.example/start").output
+
+    assert shown.splitlines()[0] == f"wiki  {ENTITY_ID}"
+    lines = [line.split(maxsplit=1) for line in shown.splitlines()[1:]]
+    assert ["groups", "any"] in lines and ["relay", "https://wiki.example/start"] in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("set", "wiki"), "nothing to change was given"),
+        (("set", "wiki", "--group", "nobody"), "there is no group 'nobody'"),
+        (("set", "wiki", "--everybody", "--group", "wiki-bots"), "do not go together"),
+        (("set", "wiki", "--attributes", "nothing"), "there are: eduperson, entra, okta, plain"),
+        (("set", "wiki", "--sign", "response"), "WantAssertionsSigned"),
+        (("set", "other", "--sign", "both"), "there is no application named 'other'"),
+        (("show", "other"), "there is no application named 'other'"),
+        (("add", "more", "--metadata", "/nowhere.xml"), "/nowhere.xml: No such file"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in run("app", *words, exit=1).output
+
+
+def test_list_and_remove(run: Run) -> None:
+    assert ENTITY_ID in run("app", "list").output
+
+    run("app", "remove", "wiki")
+
+    assert ENTITY_ID not in run("app", "list").output
