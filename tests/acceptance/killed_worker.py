@@ -18,6 +18,7 @@ import orjson
 from connector.domain.unit import Caller, Domain, Unit
 from connector.parts import assemble
 from connector.settings import Settings
+from connector.targets import registry  # noqa: F401  (a push would import it, each fork anew)
 from connector.targets.ldap_wire import LdapWire
 
 _WRITES = ("add", "modify", "rename", "delete")
@@ -35,7 +36,7 @@ class Case:
 
 
 class Points:
-    """Counts what a push does that lasts: each write that goes to the directory and each commit of ours has a point before and one after it."""
+    """Counts what a push does that lasts: each write at the directory and each commit has a point before and one after it."""
 
     def __init__(self, kill_at: int, told: int) -> None:
         self._left, self._told = kill_at, told

@@ -23,7 +23,7 @@ from tests.conftest import BASE_URL, Clock
 from tests.servers.slapd import BASE_DN, LdapEntry, Slapd
 
 BY = Caller("operator", "operator:ada", "ada")
-SPARE = 45  # more agents than a push has points
+SPARE = 32  # more agents than a push has points
 
 
 def _quiet(_what: str, _count: int) -> None:

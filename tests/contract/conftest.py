@@ -3,7 +3,6 @@
 import pytest
 
 from tests.servers.samba import Samba
-from tests.servers.slapd import BASE_DN, Slapd
 
 
 @pytest.fixture
