@@ -15,9 +15,10 @@ from connector.core.ids import correlation_id, new_correlation_id
 from connector.core.logs import logger
 from connector.domain.events import Action
 from connector.domain.targets import QUARANTINE
-from connector.domain.unit import SYSTEM, Domain
+from connector.domain.unit import SYSTEM, UPDATE, Domain, Unit
 from connector.provisioning.connections import Connections
 from connector.provisioning.correlate import NeedsDecision
+from connector.provisioning.plan import NOT_WRITTEN
 from connector.provisioning.plans import Document
 from connector.provisioning.push import Push, Pushed
 from connector.storage import outbox, targets
@@ -88,11 +89,15 @@ class Attempts:
         with self._domain.change(SYSTEM) as unit:
             if pushed.again is not None:
                 why = f"the account is deleted at {pushed.again}"
-                return outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
-            if unsupported:
+                held = outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
+            elif unsupported:
                 why = f"this target does not support {unsupported}"
-                return outbox.finish(unit.tx, claim, problem=why, outcome="unsupported")
-            return outbox.finish(unit.tx, claim)
+                held = outbox.finish(unit.tx, claim, problem=why, outcome="unsupported")
+            else:
+                held = outbox.finish(unit.tx, claim)
+            if not held and any(step.action not in NOT_WRITTEN for step in pushed.steps):
+                _look_again(unit, claim)
+            return held
 
     def failed(self, claim: Claim, problem: ConnectorError) -> None:
         """Later, where that may help; else given up until the agent changes or a person does something."""
@@ -106,11 +111,13 @@ class Attempts:
             if again:
                 due = to_text(unit.tx.moment + timedelta(seconds=_later(claim, problem)))
                 shown = "propagating" if isinstance(problem, Propagating) else None
-                outbox.postpone(unit.tx, claim, due=due, problem=problem.detail, outcome=shown)
+                held = outbox.postpone(unit.tx, claim, due=due, problem=problem.detail, outcome=shown)
             else:
-                outbox.finish(unit.tx, claim, problem=problem.detail, outcome=_kind(problem))
+                held = outbox.finish(unit.tx, claim, problem=problem.detail, outcome=_kind(problem))
                 detail = {"destination": claim.destination, "why": problem.detail}
                 unit.record(Action.ACCOUNT_FAILED, "agent", claim.resource_id, **detail)
+            if kind == "target" and not held:
+                _look_again(unit, claim)
         if of_target:
             self._block(name, problem)
             if _asked(problem) is None:  # a connection that was asked to wait keeps all its threads waiting
@@ -151,6 +158,11 @@ class Attempts:
                 targets.block(unit.tx, name, until=until, problem=problem.detail)
                 if target.failures + 1 == QUARANTINE:
                     unit.record(Action.TARGET_QUARANTINED, "target", name, why=problem.detail)
+
+
+def _look_again(unit: Unit, claim: Claim) -> None:
+    """Who lost the lease on the way may have written over what its successor wrote: what is there now must be compared once more."""
+    unit.look_at(claim.destination.partition(":")[2], [claim.resource_id], priority=UPDATE)
 
 
 def back_off(attempts: int, first: float) -> float:

@@ -11,7 +11,6 @@ from tests.conftest import Clock
 from tests.servers.entra_fake import SECRET, EntraFake
 from tests.servers.fake import serving
 from tests.servers.samba import Samba
-from tests.servers.slapd import BASE_DN, Slapd
 
 OpenEntra = Callable[..., EntraUsers]
 
@@ -40,22 +39,6 @@ def an_agent(name: str = "bot@contoso.example", **more: object) -> Account:
     """An agent as a user of Entra."""
     attributes = {"userPrincipalName": name, "displayName": "Bot", "mailNickname": "bot", "employeeType": "agent"}
     return Account(attributes={**attributes, **more})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def ldap_options(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    monkeypatch.setenv("LDAP_PASSWORD", slapd.bind_password)
-    return {
-        "url": slapd.url,
-        "ca_file": str(slapd.ca_file),
-        "bind_dn": slapd.bind_dn,
-        "password": "env:LDAP_PASSWORD",
-        "accounts_base": f"ou=agents,{BASE_DN}",
-        "groups_base": f"ou=groups,{BASE_DN}",
-        "people_base": f"ou=people,{BASE_DN}",
-        "placeholder": f"cn=nobody,{BASE_DN}",
-        "read_timeout": "5",
-    }
 
 
 @pytest.fixture

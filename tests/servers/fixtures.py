@@ -18,7 +18,7 @@ from tests.servers.process import ServerError
 from tests.servers.samba import Samba, may_listen
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.scimmy import Scimmy
-from tests.servers.slapd import Slapd
+from tests.servers.slapd import BASE_DN, Slapd
 
 
 def pytest_configure() -> None:
@@ -38,6 +38,22 @@ def slapd(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Slapd]
     server = Slapd.start(tmp_path_factory.mktemp("slapd"), pki)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def ldap_options(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("LDAP_PASSWORD", slapd.bind_password)
+    return {
+        "url": slapd.url,
+        "ca_file": str(slapd.ca_file),
+        "bind_dn": slapd.bind_dn,
+        "password": "env:LDAP_PASSWORD",
+        "accounts_base": f"ou=agents,{BASE_DN}",
+        "groups_base": f"ou=groups,{BASE_DN}",
+        "people_base": f"ou=people,{BASE_DN}",
+        "placeholder": f"cn=nobody,{BASE_DN}",
+        "read_timeout": "5",
+    }
 
 
 @pytest.fixture(scope="session")
