@@ -83,7 +83,7 @@ def test_a_plan_is_made_looked_at_and_applied(parts: Parts, store: MemoryStore, 
 
 
 def test_an_update_shows_the_old_and_the_new_value(parts: Parts, bots: list[str], store: MemoryStore, run: Run) -> None:
-    account = next(iter(store.accounts.values()))
+    account = next(one for one in store.accounts.values() if one.attributes["userName"] == "bot-00")
     store.accounts[account.id] = Account(account.id, "", True, {**account.attributes, "displayName": "By hand"})
 
     shown = run("plan", "idp").output
