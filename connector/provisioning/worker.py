@@ -61,6 +61,7 @@ class Worker:
         self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._room = threading.Event()  # a push has ended: there is room for the next, and no need to wait for the poll
         self._housekept = 0.0
         self._rotated = 0.0
 
@@ -72,10 +73,12 @@ class Worker:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._room.set()
 
     def run(self) -> None:
         """Work until `stop`. An unexpected failure is logged, and the loop goes on."""
         while not self._stopping.is_set():
+            self._room.clear()  # before the turn: what ends during it is not missed
             try:
                 busy = self.turn()
             except Unavailable as problem:
@@ -84,8 +87,8 @@ class Worker:
             except Exception:  # the worker must outlive whatever a single turn meets
                 log.exception("the worker's turn failed", action="work")
                 busy = False
-            if not busy:
-                self._stopping.wait(self._poll_seconds)
+            if not busy and not self._stopping.is_set():  # which may have come before `clear`
+                self._room.wait(self._poll_seconds)
         for pool in list(self._pools.values()):
             pool.shutdown(wait=True)
 
@@ -118,12 +121,13 @@ class Worker:
         timer.start()
         try:
             while not deadline.is_set():
+                self._room.clear()
                 idle = not any(
                     self._running.values()
                 )  # before the turn: what ends during it may have kept it from claiming
                 if not self.turn() and idle:
                     return True
-                deadline.wait(0.01)
+                self._room.wait(0.01)
             return False
         finally:
             timer.cancel()
@@ -150,6 +154,7 @@ class Worker:
             with self._lock:
                 self._running[claim.destination] -= 1
                 del self._held[claim.lease]
+            self._room.set()
 
     def _attempt(self, claim: Claim) -> None:
         kind, _, name = claim.destination.partition(":")

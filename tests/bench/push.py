@@ -77,6 +77,7 @@ def _ldap_options(slapd: Slapd) -> dict[str, str]:
         "accounts_base": f"ou=agents,{BASE_DN}",
         "groups_base": f"ou=groups,{BASE_DN}",
         "people_base": f"ou=people,{BASE_DN}",
+        "placeholder": f"cn=nobody,{BASE_DN}",
     }
 
 
