@@ -1,6 +1,7 @@
 """Named leases: work that one process does at a time, such as sealing the audit log or reconciling a target."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
@@ -13,10 +14,9 @@ def take(tx: Transaction, name: str, holder: str, until: str) -> bool:
     free = sa.or_(_l.holder == holder, _l.until < tx.now)
     if tx.execute(sa.update(t.lease).where(_l.name == name, free).values(holder=holder, until=until)).rowcount == 1:
         return True
-    if tx.execute(sa.select(_l.name).where(_l.name == name)).first() is not None:
-        return False
-    tx.execute(sa.insert(t.lease).values(name=name, holder=holder, until=until))
-    return True
+    insert = sqlite.insert(t.lease) if tx.sqlite else postgresql.insert(t.lease)
+    fresh = insert.values(name=name, holder=holder, until=until).on_conflict_do_nothing()
+    return tx.execute(fresh.returning(_l.name)).first() is not None
 
 
 def drop(tx: Transaction, name: str, holder: str) -> None:
