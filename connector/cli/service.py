@@ -133,26 +133,33 @@ def list_keys(as_json: bool) -> None:
 
 
 @keys.command("rotate")
+@click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
-def rotate_key() -> None:
-    """Make one more key for access tokens. It is published at once and signs ten minutes later; the old ones still verify.
+def rotate_key(purpose: str) -> None:
+    """Make one more key for access tokens, or with `saml` for assertions. The old ones still verify.
+
+    It is published at once, and signs ten minutes later, or with saml 14 days later, when whoever keeps our metadata has it.
 
     Example: connector keys rotate
     """
-    made = parts(checked=False).domain.keys.make("oauth")
-    click.echo(f"{made.id} is published and will sign in {PUBLISHED_FIRST.seconds // 60} minutes.")
+    made = parts(checked=False).domain.keys.make(purpose)
+    wait = PUBLISHED_FIRST[purpose]
+    told = f"{wait.days} days" if wait.days else f"{wait.seconds // 60} minutes"
+    click.echo(f"{made.id} is published and will sign in {told}.")
 
 
 @keys.command("retire")
 @click.argument("id")
 @guarded
 def retire_key(id: str) -> None:
-    """Forget a key for access tokens that does not sign any more. Tokens that it has signed are dead at once.
+    """Forget a key that does not sign any more. Tokens or assertions that it has signed are dead at once.
 
     Example: connector keys retire 0123456789abcdef
     """
     assembled = parts()
-    assembled.domain.keys.retire("oauth", id)
+    ring = assembled.domain.keys
+    saml = any(key.id == id for key in ring.all("saml"))
+    ring.retire("saml" if saml else "oauth", id)
     with assembled.domain.change(operator()) as unit:
         clients.forget_cached(unit)
     click.echo(f"{id} is retired.")
