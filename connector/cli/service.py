@@ -13,6 +13,7 @@ from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
 from connector.core.keys import PUBLISHED_FIRST, PURPOSES
 from connector.domain import client_access, clients
+from connector.domain.events import Action
 from connector.parts import Parts
 from connector.settings import PREFIX, load
 
@@ -142,7 +143,10 @@ def rotate_key(purpose: str) -> None:
 
     Example: connector keys rotate
     """
-    made = parts(checked=False).domain.keys.make(purpose)
+    domain = parts().domain
+    with domain.change(operator()) as unit:
+        made = domain.keys.make(purpose)
+        unit.record(Action.KEY_MADE, "key", made.id, purpose=purpose)
     wait = PUBLISHED_FIRST[purpose]
     told = f"{wait.days} days" if wait.days else f"{wait.seconds // 60} minutes"
     click.echo(f"{made.id} is published and will sign in {told}.")
@@ -158,8 +162,9 @@ def retire_key(id: str) -> None:
     """
     assembled = parts()
     ring = assembled.domain.keys
-    saml = any(key.id == id for key in ring.all("saml"))
-    ring.retire("saml" if saml else "oauth", id)
+    purpose = "saml" if any(key.id == id for key in ring.all("saml")) else "oauth"
+    ring.retire(purpose, id)
     with assembled.domain.change(operator()) as unit:
         clients.forget_cached(unit)
+        unit.record(Action.KEY_RETIRED, "key", id, purpose=purpose)
     click.echo(f"{id} is retired.")
