@@ -13,6 +13,7 @@ from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
 from connector.core.keys import PUBLISHED_FIRST, PURPOSES
 from connector.domain import client_access, clients
+from connector.domain.events import Action
 from connector.parts import Parts
 from connector.settings import PREFIX, load
 
@@ -133,26 +134,37 @@ def list_keys(as_json: bool) -> None:
 
 
 @keys.command("rotate")
+@click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
-def rotate_key() -> None:
-    """Make one more key for access tokens. It is published at once and signs ten minutes later; the old ones still verify.
+def rotate_key(purpose: str) -> None:
+    """Make one more key for access tokens, or with `saml` for assertions. The old ones still verify.
+
+    It is published at once, and signs ten minutes later, or with saml 14 days later, when whoever keeps our metadata has it.
 
     Example: connector keys rotate
     """
-    made = parts(checked=False).domain.keys.make("oauth")
-    click.echo(f"{made.id} is published and will sign in {PUBLISHED_FIRST.seconds // 60} minutes.")
+    domain = parts().domain
+    with domain.change(operator()) as unit:
+        made = domain.keys.make(purpose)
+        unit.record(Action.KEY_MADE, "key", made.id, purpose=purpose)
+    wait = PUBLISHED_FIRST[purpose]
+    told = f"{wait.days} days" if wait.days else f"{wait.seconds // 60} minutes"
+    click.echo(f"{made.id} is published and will sign in {told}.")
 
 
 @keys.command("retire")
 @click.argument("id")
 @guarded
 def retire_key(id: str) -> None:
-    """Forget a key for access tokens that does not sign any more. Tokens that it has signed are dead at once.
+    """Forget a key that does not sign any more. Tokens or assertions that it has signed are dead at once.
 
     Example: connector keys retire 0123456789abcdef
     """
     assembled = parts()
-    assembled.domain.keys.retire("oauth", id)
+    ring = assembled.domain.keys
+    purpose = "saml" if any(key.id == id for key in ring.all("saml")) else "oauth"
+    ring.retire(purpose, id)
     with assembled.domain.change(operator()) as unit:
         clients.forget_cached(unit)
+        unit.record(Action.KEY_RETIRED, "key", id, purpose=purpose)
     click.echo(f"{id} is retired.")

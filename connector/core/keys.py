@@ -2,8 +2,8 @@
 
 Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `audit` (Ed25519, checkpoints), and
 `seal` (32 random bytes, from which keys for authentication codes are derived), and where somebody asked for it `ca` (P-256 with its
-certificate, client certificates of agents). The newest key of a purpose signs; all verify. A further `oauth` key is published for a
-while before it signs, so that whoever keeps our key set has it by then.
+certificate, client certificates of agents). The newest key of a purpose signs; all verify. A further `oauth` or
+`saml` key is published for a while before it signs, so that whoever keeps our key set or our metadata has it by then.
 """
 
 import datetime
@@ -27,7 +27,10 @@ from connector.core.errors import Invalid, Misconfigured
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PURPOSES = ("oauth", "saml", "audit")
 OPTIONAL = ("ca",)
-PUBLISHED_FIRST = datetime.timedelta(minutes=10)  # twice as long as others may keep our key set
+PUBLISHED_FIRST = {
+    "oauth": datetime.timedelta(minutes=10),  # twice as long as others may keep our key set
+    "saml": datetime.timedelta(days=14),  # as long as others may keep our metadata: its validUntil
+}
 _CERTIFICATE_LIFE = datetime.timedelta(
     days=3650
 )  # SAML peers pin the key: its certificate's dates say nothing (IIP-MD12)
@@ -91,7 +94,7 @@ class KeyRing:
 
     def _published(self, key: SigningKey) -> bool:
         created = datetime.datetime.strptime(key.created, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
-        return self._clock() - created >= PUBLISHED_FIRST
+        return self._clock() - created >= PUBLISHED_FIRST[key.purpose]
 
     def __repr__(self) -> str:
         return f"KeyRing({self._folder})"
@@ -99,7 +102,7 @@ class KeyRing:
     def active(self, purpose: str) -> SigningKey:
         """The key that signs now."""
         keys = self._keys[purpose]
-        if purpose == "oauth" and len(keys) > 1:
+        if purpose in PUBLISHED_FIRST and len(keys) > 1:
             return next((key for key in reversed(keys) if self._published(key)), keys[0])
         return keys[-1]
 

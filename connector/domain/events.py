@@ -48,6 +48,8 @@ class Action(StrEnum):
     TOKEN_ISSUED = "token:issued"
     TOKEN_REFUSED = "token:refused"
     TOKEN_REVOKED = "token:revoked"
+    KEY_MADE = "key:made"
+    KEY_RETIRED = "key:retired"
     APP_REGISTERED = "app:registered"
     APP_CHANGED = "app:changed"
     APP_REMOVED = "app:removed"

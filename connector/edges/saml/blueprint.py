@@ -20,7 +20,7 @@ from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
-from connector.edges.saml.signature import Signer
+from connector.edges.saml.signature import Signers
 
 Authenticate = Callable[[str | None], Caller]
 
@@ -44,8 +44,8 @@ def identity_provider(
 ) -> IdentityProvider:
     """What the blueprint and the logout sender share. Misconfigured where the key cannot sign."""
     scope = urlsplit(base_url).hostname or "localhost"
-    signer, bundles = Signer(domain.keys.active("saml")), Bundles(mapping_folders)
-    return IdentityProvider(domain, entity_id, base_url, scope, signer, new_id, bundles)
+    signers, bundles = Signers(domain.keys), Bundles(mapping_folders)
+    return IdentityProvider(domain, entity_id, base_url, scope, signers, new_id, bundles)
 
 
 def logout_sender(domain: Domain, *, base_url: str, entity_id: str, http: HttpClient) -> LogoutSender:
@@ -83,15 +83,14 @@ class _Routes:
     def __init__(self, idp: IdentityProvider, authenticate: Authenticate) -> None:
         self._idp = idp
         self._authenticate = authenticate
-        self._metadata: tuple[Any, bytes] | None = None
+        self._metadata: tuple[Any, int, bytes] | None = None
 
     def metadata(self) -> flask.Response:
-        now = self._idp.domain.database.clock()
-        if (
-            self._metadata is None or now - self._metadata[0] > _METADATA_FRESH
-        ):  # anybody may ask: not one signature each
-            self._metadata = (now, metadata.render(self._idp))
-        response = flask.Response(self._metadata[1], content_type=_METADATA_TYPE)
+        now, keys = self._idp.domain.database.clock(), self._idp.domain.keys.refresh()
+        kept = self._metadata
+        if kept is None or kept[1] != keys or now - kept[0] > _METADATA_FRESH:
+            kept = self._metadata = (now, keys, metadata.render(self._idp))  # anybody may ask: not one signature each
+        response = flask.Response(kept[2], content_type=_METADATA_TYPE)
         response.add_etag()
         response.make_conditional(flask.request)
         return response

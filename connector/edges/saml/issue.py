@@ -15,7 +15,7 @@ from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import Declined
 from connector.edges.saml.request import Accepted, AuthnRequest, Message
 from connector.edges.saml.service_provider import Endpoint, ServiceProvider
-from connector.edges.saml.signature import Signer
+from connector.edges.saml.signature import Signer, Signers
 from connector.edges.saml.xml import Element
 
 _DENIED = (names.RESPONDER, names.REQUEST_DENIED)
@@ -39,9 +39,13 @@ class IdentityProvider:
     entity_id: str
     base_url: str
     scope: str
-    signer: Signer
+    signers: Signers
     new_id: Callable[[], str]
     bundles: Bundles = field(default_factory=lambda: Bundles(()))
+
+    @property
+    def signer(self) -> Signer:
+        return self.signers.current()
 
     def location(self, path: str) -> str:
         return self.base_url.rstrip("/") + "/saml/" + path

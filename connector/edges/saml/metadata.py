@@ -43,9 +43,9 @@ def _role(root: Element, idp: IdentityProvider) -> None:
     xml.add(extensions, SHIBMD, "Scope", idp.scope, regexp="false")
     label = xml.add(xml.add(extensions, MDUI, "UIInfo"), MDUI, "DisplayName", _DISPLAY_NAME)
     label.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
-    for key in reversed(
-        idp.domain.keys.all("saml")
-    ):  # every key: the old one until all have read of the new one, and back
+    active = idp.domain.keys.active("saml")
+    others = [key for key in idp.domain.keys.all("saml") if key.id != active.id]
+    for key in [active, *others]:  # the next one until all have read of it, and the old ones until they are retired
         descriptor = xml.add(role, MD, "KeyDescriptor", use="signing")
         data = xml.add(xml.add(descriptor, DS, "KeyInfo"), DS, "X509Data")
         xml.add(data, DS, "X509Certificate", certificate_text(key))

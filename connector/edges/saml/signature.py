@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from connector.core.errors import Invalid, Misconfigured
-from connector.core.keys import SigningKey
+from connector.core.keys import KeyRing, SigningKey
 from connector.edges.saml import xml
 from connector.edges.saml.names import DS, EC, SAML
 from connector.edges.saml.xml import Element
@@ -83,6 +83,21 @@ class Signer:
         r, s = decode_dss_signature(self._private.sign(octets, ec.ECDSA(hashes.SHA256())))
         size = (self._private.curve.key_size + 7) // 8
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+class Signers:
+    """The signer of the key that signs now: another process may make a key, and a key may come to sign, while we run."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._signer = (ring.active("saml"), Signer(ring.active("saml")))
+
+    def current(self) -> Signer:
+        self._ring.refresh()
+        key, signer = self._ring.active("saml"), self._signer
+        if signer[0] != key:
+            signer = self._signer = (key, Signer(key))
+        return signer[1]
 
 
 def certificate_text(key: SigningKey) -> str:

@@ -106,5 +106,6 @@ def test_our_keys_and_our_ca(run, tmp_path, monkeypatch):
     assert "already" in run("ca init", status=1)
     before = [one["id"] for one in run("keys list --json") if one["purpose"] == "oauth"]
     assert "will sign in 10 minutes" in run("keys rotate")
+    assert "will sign in 14 days" in run("keys rotate saml")
     assert len([one for one in run("keys list --json") if one["purpose"] == "oauth"]) == 2
     assert "no key" in run(f"keys retire {before[0]}", status=1)
