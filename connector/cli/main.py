@@ -13,7 +13,7 @@ _COMMANDS = {
     "db": ("service", "db", "The database."),
     "keys": ("service", "keys", "Our own signing keys."),
     "client": ("clients", "client", "Inbound clients: IdPs and HR/IT workflows."),
-    "agent": ("agent_access", "agent", "Agents and their credentials."),
+    "agent": ("saml_login", "agent", "Agents and their credentials."),
     "resource": ("scopes", "resource", "Resources: services that accept our tokens."),
     "scope": ("scopes", "scope", "Scopes of resources, and who was granted them."),
     "delegation": ("delegations", "delegation", "Standing delegations: which agent may act for whom."),
