@@ -132,14 +132,22 @@ def bring(browser: requests.Session, page: requests.Response) -> bytes:
     return base64.b64decode(fields["SAMLResponse"])
 
 
+@pytest.fixture
+def choose(world: World) -> Iterator[Callable[..., None]]:
+    """Changes settings of a peer for one test."""
+    yield world.choose
+    for peer in ("shib", "mellon"):
+        world.choose(peer, sign="both", encrypt="off")
+
+
 @pytest.mark.parametrize("chosen", CHOSEN)
 @pytest.mark.parametrize("way", [by_request, by_none, by_ecp])
 @PEERS
 def test_peer_takes_every_way_in_every_form(
-    world: World, apache: Apache, peer: str, way: Callable[..., bytes], chosen: str
+    world: World, apache: Apache, choose: Callable[..., None], peer: str, way: Callable[..., bytes], chosen: str
 ) -> None:
     changes, signed = CHOSEN[chosen]
-    world.choose(peer, **{"encrypt": "off", **changes})
+    choose(peer, **changes)
     name = f"{peer}-{way.__name__}-{chosen.replace(' ', '-')}"
     agent, browser = world.agent(name), requests.Session()
 
