@@ -1,26 +1,31 @@
 """Enhanced Client or Proxy profile 2.0, the identity provider's part (section 2.3): no browser is needed."""
 
+import base64
+
 from lxml import etree
 
 from connector.domain.unit import Caller
-from connector.edges.saml import soap, xml
+from connector.edges.saml import channel, soap, xml
 from connector.edges.saml.issue import IdentityProvider, Issued, issue
-from connector.edges.saml.names import BINDING_PAOS, ECP, SOAP, SOAP_NEXT
+from connector.edges.saml.names import BINDING_PAOS, CB, ECP, SOAP, SOAP_NEXT
 from connector.edges.saml.request import Message
 from connector.edges.saml.xml import Element
 
 
 def answer(idp: IdentityProvider, caller: Caller, content: bytes, *, context: str) -> bytes:
     """The SOAP answer to a SOAP-wrapped AuthnRequest. A refusal by status is an answer too."""
+    element, blocks = soap.parts_of(content, channel.BLOCK)
+    sent = channel.bindings(blocks)
     message = Message(
-        element=soap.body_of(content),
+        element=element,
         way="ecp",
         endpoint=idp.location("ecp"),
         consumer_binding=BINDING_PAOS,
         context=context,
+        channel=sent,
     )
     issued = issue(idp, caller, message)
-    return soap.envelope(issued.response, *_header(issued))
+    return soap.envelope(issued.response, *_header(issued), *_compared(issued, sent))
 
 
 def _header(issued: Issued) -> list[Element]:
@@ -28,6 +33,17 @@ def _header(issued: Issued) -> list[Element]:
     place = _block("Response", must_understand=True)
     place.set("AssertionConsumerServiceURL", issued.consumer_url)
     return [place, _block("RequestAuthenticated", must_understand=False)] if issued.signed else [place]
+
+
+def _compared(issued: Issued, sent: channel.Bindings) -> list[Element]:
+    """The binding that was compared, which an agent that wants one must look for."""
+    if issued.channel is None:
+        return []
+    block = etree.Element(channel.BLOCK, nsmap={"cb": CB, "S": SOAP})
+    block.set("Type", issued.channel)
+    block.set(xml.name(SOAP, "actor"), SOAP_NEXT)
+    block.text = base64.b64encode(sent[issued.channel]).decode()
+    return [block]
 
 
 def _block(local: str, *, must_understand: bool) -> Element:

@@ -1,7 +1,7 @@
 """From a request, or from none, to the Response: the one path that ECP and both kinds of browser sign-on share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.core.errors import Denied, Invalid, Misconfigured
 from connector.domain import apps, sign_on
@@ -73,11 +73,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Issued:
-    """A Response, and the address from the metadata that it may go to. `signed`: the request was."""
+    """A Response, and the address from the metadata that it may go to. `signed`: the request was.
+
+    `channel` is the type of the channel binding that agent and application share, where the application asked for it.
+    """
 
     response: Element
     consumer_url: str
     signed: bool
+    channel: str | None = None
 
 
 def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
@@ -95,8 +99,8 @@ def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
         raise
     order = _order(app, message, accepted)
     try:
-        request.meet(message, accepted.request, _FORMATS[app.settings.name_id])
-        return answer(idp, caller, order)
+        bound = request.meet(message, accepted, _FORMATS[app.settings.name_id])
+        return replace(answer(idp, caller, order), channel=bound)
     except Declined as problem:
         if not problem.recorded:
             refused(idp, caller, claimed, message.way, problem.detail)

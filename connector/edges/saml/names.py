@@ -8,6 +8,7 @@ XENC = "http://www.w3.org/2001/04/xmlenc#"
 EC = "http://www.w3.org/2001/10/xml-exc-c14n#"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ECP = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"
+CB = "urn:oasis:names:tc:SAML:protocol:ext:channel-binding"
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 

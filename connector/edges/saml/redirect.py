@@ -56,7 +56,12 @@ def _parts(raw: bytes) -> dict[str, str]:
 
 
 def _value(parts: dict[str, str], name: str) -> str | None:
-    return unquote_plus(parts[name], errors="strict") if name in parts else None
+    if name not in parts:
+        return None
+    try:
+        return unquote_plus(parts[name], errors="strict")
+    except UnicodeDecodeError as problem:
+        raise Invalid(f"{name} is not UTF-8 text", field=name) from problem
 
 
 def _detached(parts: dict[str, str]) -> Detached | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.core.errors import Invalid
-from connector.edges.saml import names, signature, xml
+from connector.edges.saml import channel, names, signature, xml
+from connector.edges.saml.channel import Bindings
 from connector.edges.saml.errors import Declined
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.redirect import Detached
@@ -36,6 +37,7 @@ class Message:
     context: str
     relay_state: str | None = None
     detached: Detached | None = None
+    channel: Bindings | None = None  # what the agent sees; None where the way has no place to say it
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class AuthnRequest:
     contexts: tuple[str, ...]
     comparison: str
     has_subject: bool
+    channel: Bindings
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,18 @@ def accept(message: Message, app: ServiceProvider, now: datetime) -> Accepted:
     return Accepted(case.request, _consumer(case), signed)
 
 
-def meet(message: Message, request: AuthnRequest, name_id_format: str) -> None:
-    """Declined where the application asks for what we cannot give. `name_id_format` was chosen for it by the operator.
+def meet(message: Message, accepted: Accepted, name_id_format: str) -> str | None:
+    """The type of the channel binding that was compared, if any. `name_id_format` was chosen by the operator.
+
+    Declined where the application asks for what we cannot give.
 
     ForceAuthn and IsPassive (core 3.4.1) are always met: every request carries the agent's credentials, and nobody is
     ever asked.
     """
     for wish in _WISHES:
-        wish(message, request)
-    _name_id(request, name_id_format)
+        wish(message, accepted.request)
+    _name_id(accepted.request, name_id_format)
+    return channel.compare(accepted.request.channel, message.channel or {}, signed=accepted.signed)
 
 
 # -- whose is it -----------------------------------------------------------------------------------------------------
@@ -148,6 +154,7 @@ def _read(element: Element) -> AuthnRequest:
         contexts=_contexts(context) if context is not None else (),
         comparison=context.get("Comparison", "exact") if context is not None else "exact",
         has_subject=xml.only(element, SAML, "Subject") is not None,
+        channel=channel.of_request(element),
     )
 
 

@@ -16,18 +16,27 @@ class NotUnderstood(Invalid):
 
 def body_of(content: bytes) -> Element:
     """The one element in the Body. Header blocks are ignored, or refused where their sender insists on them."""
+    return parts_of(content)[0]
+
+
+def parts_of(content: bytes, *understood: str) -> tuple[Element, list[Element]]:
+    """The same, and those header blocks whose names the reader understands."""
     envelope = xml.parse(content, what="SOAP message")
     if envelope.tag != xml.name(SOAP, "Envelope"):
         raise Invalid(f"a SOAP 1.1 Envelope is expected, not {xml.local_name(envelope)}")
     header = xml.only(envelope, SOAP, "Header")
+    known: list[Element] = []
     for block in header if header is not None else ():
+        if block.tag in understood:
+            known.append(block)
+            continue
         insists = block.get(xml.name(SOAP, "mustUnderstand"), "0").strip() in ("1", "true")
         if insists and block.get(xml.name(SOAP, "actor")) in (None, "", SOAP_NEXT):
             raise NotUnderstood(f"the header block {xml.local_name(block)} is not understood here")
     body = xml.only(envelope, SOAP, "Body")
     if body is None or len(body) != 1:
         raise Invalid("the SOAP Body must hold exactly one element")
-    return body[0]
+    return body[0], known
 
 
 def envelope(content: Element, *header_blocks: Element) -> bytes:
