@@ -48,7 +48,7 @@ class Settings(BaseModel):
     )
     push_threads: int = Field(4, ge=1, le=64, description="Pushes to one target at the same time.")
     lease_seconds: float = Field(60.0, ge=1, le=3600, description="After how long another worker takes over a push.")
-    poll_seconds: float = Field(0.25, gt=0, le=60, description="How often the worker looks for work.")
+    poll_seconds: float = Field(0.05, gt=0, le=60, description="How often the worker looks for work.")
     reconcile_hours: float = Field(
         24.0, ge=0, le=8760, description="How often each target is compared as a whole; 0: only by command."
     )
