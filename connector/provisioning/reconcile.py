@@ -14,6 +14,7 @@ from connector.core.clock import to_text
 from connector.core.errors import Conflict
 from connector.core.ids import new_correlation_id
 from connector.domain import plans as kept
+from connector.domain.targets import fetch
 from connector.domain.unit import SYSTEM, UPDATE, Caller, Domain, Unit
 from connector.provisioning.attempt import Attempts, Outcome
 from connector.provisioning.connections import Connections
@@ -82,7 +83,7 @@ class Reconciler:
         with self._alone(name, progress) as told:
             at = self._connections.open(name)
             with self._domain.view() as unit:
-                cookie = targets.find(unit.tx, name).cookie  # type: ignore[union-attr]
+                cookie = fetch(unit, name).cookie
                 allowed = at.mapping.policies.guard.allowed(links.count_agents(unit.tx, name))
             if not cookie or not isinstance(at.target, ChangesTarget):
                 return 0
