@@ -56,7 +56,7 @@ def report_lines(report: Report) -> list[str]:
     lines = [f"{report.writes} writes: {written}"]
     if report.released:
         lines = [f"{report.released} removals are released; the worker carries them out."]
-    lines += [f"  {name}: changed since the plan was made; the next run looks again" for name in report.stale]
+    lines += [f"  {name}: changed since the plan was made; the worker looks at it again" for name in report.stale]
     return lines + [f"  {name}: {why}" for name, why in report.failed.items()]
 
 

@@ -87,7 +87,10 @@ class Attempts:
     def _done(self, claim: Claim, pushed: Pushed) -> bool:
         unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")
         with self._domain.change(SYSTEM) as unit:
-            if pushed.again is not None:
+            if pushed.stale:  # nothing was done: what made the plan stale is still to be looked at
+                why = "it has changed since the plan was made"
+                held = outbox.postpone(unit.tx, claim, due=unit.tx.now, problem=why)
+            elif pushed.again is not None:
                 why = f"the account is deleted at {pushed.again}"
                 held = outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
             elif unsupported:

@@ -108,7 +108,7 @@ class Reconciler:
         return len(changed)
 
     def apply(self, plan_id: str, by: Caller, progress: Progress) -> Report:
-        """Carry out the plan, unless it is stopped (Denied). What has changed since it was made is left to the next run."""
+        """Carry out the plan, unless it is stopped (Denied). What has changed since it was made is left to the worker."""
         with self._domain.change(by) as unit:
             stored = kept.start(unit, plan_id)
         plan, report = loads(stored.document), Report(plan_id)

@@ -14,7 +14,7 @@ from tests.acceptance.road import Connector
 from tests.servers.availability import require
 from tests.servers.nginx import Nginx
 from tests.servers.pki import self_signed
-from tests.servers.system_packages import find_program
+from tests.servers.system_packages import program
 
 _numbers = itertools.count(1)
 pytestmark = pytest.mark.xdist_group("nginx")
@@ -164,9 +164,8 @@ def test_a_certificate_of_our_own_ca_is_renewed_by_the_agents_token_and_revoked_
 
 def test_node_gets_a_token_with_nothing_but_its_own_crypto(site, tmp_path):
     """A second implementation: Node's fetch and crypto make the assertion and the DPoP proofs."""
-    node = find_program("node")
-    if node is None:
-        pytest.skip("node is not installed")
+    require("scimmy")  # which brings Node
+    node = program("node")
     key = tmp_path / "node.pem"
     new_key = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key)]
     subprocess.run(new_key, check=True, capture_output=True)

@@ -20,8 +20,8 @@ AES_256_GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
 RSA_OAEP = XENC + "rsa-oaep-mgf1p"
 _SHA1 = DS + "sha1"
 _OAEP = padding.OAEP(  # SHA-1 has no weakness that matters here, and no other hash is read by every peer
-    padding.MGF1(hashes.SHA1()),  # noqa: S303
-    hashes.SHA1(),  # noqa: S303
+    padding.MGF1(hashes.SHA1()),  # noqa: S303  # as above
+    hashes.SHA1(),  # noqa: S303  # as above
     None,
 )
 _NONCE = 12
