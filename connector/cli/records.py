@@ -36,7 +36,13 @@ def show_agent(name: str, as_json: bool) -> None:
             for one in credentials.listing(unit, record.id)
         ]
         standing = [
-            {"destination": one.destination, "state": one.state, "problem": one.problem, "attempts": one.attempts}
+            {
+                "destination": one.destination,
+                "state": one.state,
+                "problem": one.problem,
+                "attempts": one.attempts,
+                "nextTry": one.due if one.state in ("pending", "propagating") else None,
+            }
             for one in of_resource(unit.tx, record.id)
         ]
     told = {"id": record.id, "document": orjson.loads(record.document), "credentials": held, "destinations": standing}
