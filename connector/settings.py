@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from connector.core.errors import Misconfigured
 
@@ -37,8 +37,16 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file of the server's certificate and those above it: `connector serve` then speaks HTTPS.",
+    )
+    tls_key: Path | None = Field(
+        None, validate_default=True, description="PEM file of the private key to tls_certificate, unencrypted."
+    )
     base_url: str = Field(
-        "", description="Where others reach us, without a slash at the end; http://host:port where not set."
+        "",
+        description="Where others reach us, without a slash at the end; http://host:port, or https://, where not set.",
     )
     entity_id: str = Field("", description="SAML entityID; base_url/saml/metadata where it is not set.")
     workers: int = Field(1, ge=1, le=64, description="Web processes.")
@@ -87,6 +95,20 @@ class Settings(BaseModel):
                 raise ValueError(f"must be addresses or networks such as 10.0.0.1,192.0.2.0/24: {problem}") from problem
         return value
 
+    @field_validator("tls_certificate", "tls_key")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not os.access(value, os.R_OK):
+            raise ValueError("must be a file that can be read")
+        return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _with_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (value is None) != (info.data["tls_certificate"] is None):
+            raise ValueError("tls_certificate and tls_key must be given together")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str) -> str:
@@ -108,7 +130,8 @@ class Settings(BaseModel):
 
     @property
     def url(self) -> str:
-        return self.base_url or f"http://{self.host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.base_url or f"{scheme}://{self.host}:{self.port}"
 
     @property
     def saml_entity_id(self) -> str:

@@ -93,4 +93,6 @@ def index(tx: Transaction) -> int:
     new = "INSERT INTO searchable_trigram (rowid, key) SELECT n, key FROM searchable WHERE n > ? AND n <= ?"
     tx.run(new, (begin, end))
     counters.advance(tx, counters.TRIGRAMS, by=end - begin)
-    return len(gone) + int(end - begin)  # also where all of these rows have been deleted: there may be others behind them
+    return len(gone) + int(
+        end - begin
+    )  # also where all of these rows have been deleted: there may be others behind them
