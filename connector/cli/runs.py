@@ -31,7 +31,7 @@ def preview(agent: str, at: str, as_json: bool) -> None:
     connected = assembled.connections.open(at)
     greeting = connected.target.check()
     with assembled.domain.view(operator()) as unit:
-        subject = assembled.push.gather(unit, record.id, at)
+        subject = assembled.push.gather(unit, [record.id], at)[0]
     seen = assembled.push.preview(subject, connected)
     show(preview_told(at, greeting, seen), as_json, preview_lines(at, greeting, seen, connected))
 

@@ -5,7 +5,7 @@ not an attribute here: provisioning sets the state of an account from the state 
 """
 
 from collections import abc
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from connector.core.errors import Invalid
@@ -27,12 +27,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The wanted account. `origins` has an entry for every managed attribute, assigned or not; `name` is "" without address."""
+    """The wanted account. `outcomes` has an entry for every managed attribute, assigned or not; `name` is "" without address."""
 
     name: str
     attributes: abc.Mapping[str, Any]
-    origins: abc.Mapping[str, Origin]
-    name_origins: abc.Mapping[str, Origin] = field(default_factory=dict)
+    outcomes: abc.Mapping[str, Outcome]
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """For people: a push has no use for them."""
+        return {name: _origin(outcome) for name, outcome in self.outcomes.items()}
 
 
 def render(mapping: Mapping, facts: Facts) -> Rendered:
@@ -42,8 +46,7 @@ def render(mapping: Mapping, facts: Facts) -> Rendered:
     return Rendered(
         name=_name(mapping.name, parts),
         attributes={name: outcome.value for name, outcome in outcomes.items() if outcome.value is not None},
-        origins={name: _origin(outcome) for name, outcome in outcomes.items()},
-        name_origins={name: _origin(outcome) for name, outcome in parts.items()},
+        outcomes=outcomes,
     )
 
 

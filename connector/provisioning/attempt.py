@@ -5,6 +5,7 @@ them are at one account at the same time, and every outcome is recorded alike.
 """
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from connector.domain.targets import QUARANTINE, fetch
 from connector.domain.unit import SYSTEM, UPDATE, Domain, Unit
 from connector.provisioning.connections import Connections
 from connector.provisioning.correlate import NeedsDecision
+from connector.provisioning.facts import Subject
 from connector.provisioning.plan import NOT_WRITTEN
 from connector.provisioning.plans import Document
 from connector.provisioning.push import Push, Pushed
@@ -29,6 +31,7 @@ from connector.targets.base import NotAllowed, Propagating, TargetError, Throttl
 FIRST_WAIT, LONGEST_WAIT = 0.5, 300.0
 _TARGET_WAIT = 5.0  # how long a target that could not be reached is left alone, doubled each time
 _PROPAGATION = 10.0  # when to look again at what a target does not show yet
+_FRESH = 1.0  # so many seconds what was read of an agent may wait for its push
 _PATIENCE = 40  # so many looks: a target that never shows it has lost it
 
 log = logger()
@@ -41,6 +44,15 @@ class Outcome:
     steps: tuple[str, ...] = ()
     problem: str | None = None
     stale: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed row, and what was read of its agent right after that, at the time `read` of the monotonic clock."""
+
+    claim: Claim
+    subject: Subject | None = None
+    read: float = 0.0
 
 
 class Attempts:
@@ -61,21 +73,35 @@ class Attempts:
             )
         if claim is None:
             return Outcome(problem="a worker is at it just now")
-        return self.carry_out(claim, planned=planned)
+        return self.carry_out(Job(claim), planned=planned)
 
-    def carry_out(self, claim: Claim, *, planned: Sequence[Document] | None = None) -> Outcome:
-        """Push, and record how it went: every ConnectorError is dealt with here."""
-        name = claim.destination.partition(":")[2]
+    def jobs(self, claims: Sequence[Claim]) -> list[Job]:
+        """What is to be carried out of claims of one destination. What they need is read for all in one go: by itself each push would
+        spend more on that than on anything else. Changes from then on count up the row, and it is looked at again."""
+        kind, _, name = claims[0].destination.partition(":") if claims else ("", "", "")
+        if kind != "target":
+            return [Job(claim) for claim in claims]
+        read = time.monotonic()
         try:
             with self._domain.view() as unit:
+                subjects = self._push.gather(unit, [claim.resource_id for claim in claims], name)
+        except Exception:  # of one agent: none of the others may suffer, so each is read by itself
+            log.exception("agents could not be read together", action="push", target=name)
+            return [Job(claim) for claim in claims]
+        return [Job(claim, subject, read) for claim, subject in zip(claims, subjects, strict=True)]
+
+    def carry_out(self, job: Job, *, planned: Sequence[Document] | None = None) -> Outcome:
+        """Push, and record how it went: every ConnectorError is dealt with here."""
+        claim, name = job.claim, job.claim.destination.partition(":")[2]
+        try:
+            with self._domain.glance() as unit:
                 record = fetch(unit, name)
-                subject = self._push.gather(unit, claim.resource_id, name)
                 closed = planned is None and record.is_closed(unit.tx.now)
             if closed:  # since it was claimed
                 with self._domain.change(SYSTEM) as unit:
                     outbox.give_back(unit.tx, claim)
                 return Outcome(problem=f"{name} is paused, or left alone for a while")
-            at = self._connections.at(record)
+            at, subject = self._connections.at(record), self._subject(job, name)
             pushed = self._push.push(subject, at, lambda unit, pushed: _done(unit, claim, pushed), planned=planned)
         except ConnectorError as problem:
             self.failed(claim, problem)
@@ -84,6 +110,12 @@ class Attempts:
         steps = tuple(str(step) for step in pushed.steps)
         log.info("pushed", action="push", agent=claim.resource_id, target=name, steps=list(steps))
         return Outcome(steps, stale=pushed.stale)
+
+    def _subject(self, job: Job, name: str) -> Subject:
+        if job.subject is not None and time.monotonic() - job.read < _FRESH:
+            return job.subject
+        with self._domain.view() as unit:
+            return self._push.gather(unit, [job.claim.resource_id], name)[0]
 
     def _well(self, record: TargetRecord) -> None:
         """It answered. Where nothing is known against it, that is written once a second only."""

@@ -36,11 +36,12 @@ class Subject:
         return self.agent.name if self.agent else self.id
 
 
-def gather(unit: Unit, agent_id: str, target: str, base_url: str) -> Subject:
-    """All that the account of one agent depends on."""
-    held = links.find(unit.tx, agent_id, target)
-    subject = gather_many(unit, [agent_id], target, {agent_id: held} if held else {}, base_url)[0]
-    return replace(subject, ignored=cases.ignored_of(unit.tx, target, agent_id))
+def gather(unit: Unit, agent_ids: list[str], target: str, base_url: str) -> list[Subject]:
+    """All that the accounts of these agents depend on, with their links and with what people have decided about them."""
+    held = links.among(unit.tx, target, agent_ids)
+    ignored = cases.ignored_among(unit.tx, target, agent_ids)
+    subjects = gather_many(unit, agent_ids, target, held, base_url)
+    return [replace(one, ignored=ignored[one.id]) if one.id in ignored else one for one in subjects]
 
 
 def gather_many(

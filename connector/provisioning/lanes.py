@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from connector.core.logs import logger
+from connector.provisioning.attempt import Job
 from connector.storage.outbox import Claim
 
 MOST_THREADS = 64
@@ -24,11 +25,11 @@ log = logger()
 class Lane:
     """Safe to share between the worker's loop and its threads. `wake` is called when there is room for more."""
 
-    def __init__(self, destination: str, carry_out: Callable[[Claim], None], wake: Callable[[], None]) -> None:
+    def __init__(self, destination: str, carry_out: Callable[[Job], None], wake: Callable[[], None]) -> None:
         self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix=destination)
         self._carry_out, self._wake = carry_out, wake
         self._lock = threading.Lock()
-        self._waiting: deque[Claim] = deque()
+        self._waiting: deque[Job] = deque()
         self._held: dict[str, Claim] = {}  # by lease: what waits, and what is being done
         self._threads = self._running = 0
         self._takes = 1.0  # seconds of a push
@@ -39,18 +40,23 @@ class Lane:
         with self._lock:
             return list(self._held.values())
 
+    @property
+    def full(self) -> bool:
+        """Whether there is work enough, by the number of threads that it was last given."""
+        return bool(self._held) and self.room(self._threads) == 0
+
     def room(self, threads: int) -> int:
         """How many rows are to be claimed now: none as long as there is work enough for so many threads."""
         ahead = min(_MOST_AHEAD, int(threads * _AHEAD_SECONDS / self._takes))
         held = len(self._held)
         return threads + ahead - held if held < threads + (ahead + 1) // 2 else 0
 
-    def give(self, claims: Iterable[Claim], *, threads: int) -> None:
+    def give(self, jobs: Iterable[Job], *, threads: int) -> None:
         """Carry these out, so many at the same time."""
         with self._lock:
-            given = list(claims)
+            given = list(jobs)
             self._waiting.extend(given)
-            self._held.update({one.lease: one for one in given})
+            self._held.update({one.claim.lease: one.claim for one in given})
             self._threads = threads
             more = max(0, min(threads - self._running, len(self._waiting)))
             self._running += more
@@ -60,23 +66,23 @@ class Lane:
     def close(self) -> list[Claim]:
         """Wait for what is being done; what had not begun is not begun any more, and returned."""
         with self._lock:
-            left = list(self._waiting)
+            left = [job.claim for job in self._waiting]
             self._waiting.clear()
         self._pool.shutdown(wait=True)
         return left
 
     def _work(self) -> None:
-        while (claim := self._next()) is not None:
-            begun = time.perf_counter()
+        while (job := self._next()) is not None:
+            begun, claim = time.perf_counter(), job.claim
             try:
-                self._carry_out(claim)
+                self._carry_out(job)
             except Exception:  # the row stays leased, and is taken over when the lease ends
                 log.exception(
                     "a push failed unexpectedly", action="push", agent=claim.resource_id, destination=claim.destination
                 )
             self._done(claim, time.perf_counter() - begun)
 
-    def _next(self) -> Claim | None:
+    def _next(self) -> Job | None:
         with self._lock:
             if self._waiting and self._running <= self._threads:
                 return self._waiting.popleft()

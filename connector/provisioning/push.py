@@ -93,9 +93,9 @@ class Push:
         self._domain = domain
         self.base_url = base_url
 
-    def gather(self, unit: Unit, agent_id: str, target: str) -> Subject:
-        """What we know of the agent there, before the target is asked."""
-        return gather(unit, agent_id, target, self.base_url)
+    def gather(self, unit: Unit, agent_ids: list[str], target: str) -> list[Subject]:
+        """What we know of the agents there, before the target is asked."""
+        return gather(unit, agent_ids, target, self.base_url)
 
     def preview(self, subject: Subject, at: Connected) -> Preview:
         """The steps that a push would take now; reads the target, writes nothing. NeedsDecision where a person must say first."""

@@ -13,14 +13,13 @@ from connector.core.logs import logger
 from connector.domain import agents, audit, rotation
 from connector.domain.audit import Sealer
 from connector.domain.unit import SYSTEM, Domain
-from connector.provisioning.attempt import Attempts
+from connector.provisioning.attempt import Attempts, Job
 from connector.provisioning.connections import Connections
 from connector.provisioning.gates import Gates
 from connector.provisioning.lanes import Lane
 from connector.provisioning.push import Push
 from connector.provisioning.schedule import Schedule
 from connector.storage import outbox, searchable, tally
-from connector.storage.outbox import Claim
 
 _HOUSEKEEPING = 1.0
 _ROTATION = 60.0
@@ -107,6 +106,8 @@ class Worker:
         handed_out = False
         for destination in due:
             lane = self._lanes.get(destination) or self._open_lane(destination)
+            if lane.full:
+                continue
             gate = self._gates.open(destination, lane)
             if gate.room <= 0:
                 continue
@@ -117,7 +118,7 @@ class Worker:
                     unit.tx, destination, limit=gate.room, seconds=self._lease_seconds, removals=gate.removals
                 )
             self._gates.passed(destination, len(claims))
-            lane.give(claims, threads=gate.threads)
+            lane.give(self._attempts.jobs(claims), threads=gate.threads)
             handed_out = handed_out or bool(claims)
         return handed_out
 
@@ -141,11 +142,12 @@ class Worker:
         finally:
             timer.cancel()
 
-    def _carry_out(self, claim: Claim) -> None:
+    def _carry_out(self, job: Job) -> None:
+        claim = job.claim
         ids.correlation_id.set(claim.correlation_id)
         kind, _, name = claim.destination.partition(":")
         if kind == "target":
-            self._attempts.carry_out(claim)
+            self._attempts.carry_out(job)
             return
         try:
             self._tell_app(claim.resource_id, name)

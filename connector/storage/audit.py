@@ -64,7 +64,8 @@ def unsealed(tx: Transaction, limit: int) -> list[EventRow]:
 
 
 def place(tx: Transaction, seq: int, leaf: int) -> None:
-    _place(tx, seq_=seq, leaf=leaf)
+    """Written at the end of the transaction."""
+    _place.later(tx, seq_=seq, leaf=leaf)
 
 
 def sealed(tx: Transaction) -> Iterator[EventRow]:

@@ -1,6 +1,6 @@
 """Correlation cases: accounts and agents whose counterpart a person must decide about. One case for each agent or account."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
 _c = t.correlation_case.c
@@ -33,7 +34,9 @@ class Case:
 _COLUMNS = [_c[name] for name in Case.__dataclass_fields__]
 _decided = sa.or_(_c.state == "ignored", _c.state == "unlinked")
 _one = (_c.target == sa.bindparam("target"), _c.about == sa.bindparam("about"))
-_ignored_of = Prepared(sa.select(_c.accounts).where(*_one, _decided))
+_ignored_among = Prepared(
+    sa.select(_c.about, _c.accounts).where(_c.target == sa.bindparam("target"), within(_c.about, "ids"), _decided)
+)
 _settle = Prepared(
     sa.update(t.correlation_case)
     .where(*_one, _c.state == "open")
@@ -97,10 +100,10 @@ def ignored(tx: Transaction, target: str) -> dict[str, frozenset[str]]:
     return {about: frozenset(orjson.loads(accounts)) for about, accounts in tx.execute(decided)}
 
 
-def ignored_of(tx: Transaction, target: str, about: str) -> frozenset[str]:
-    """The same of one agent."""
-    row = _ignored_of.first(tx, target=target, about=about)
-    return frozenset(orjson.loads(row[0])) if row else frozenset()
+def ignored_among(tx: Transaction, target: str, ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The same of these agents."""
+    rows = _ignored_among.all(tx, target=target, ids=orjson.dumps(list(ids)).decode())
+    return {about: frozenset(orjson.loads(accounts)) for about, accounts in rows}
 
 
 def _case(row: sa.Row[tuple[object, ...]]) -> Case:

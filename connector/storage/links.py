@@ -31,7 +31,6 @@ class Link:
 _COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
 _of_agent = _l.resource_id.startswith("agt-")  # the ids of agents begin so (domain/schema.py)
 _one = (_l.resource_id == sa.bindparam("id"), _l.target == sa.bindparam("target"))
-_find = Prepared(sa.select(*_COLUMNS).where(*_one))
 _delete = Prepared(sa.delete(t.link).where(*_one))
 _holder = Prepared(
     sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), _l.remote_id == sa.bindparam("remote_id"))
@@ -50,13 +49,19 @@ _save = {
     "sqlite": _saving(sqlite.insert(t.link).values(_ROW)),
     "postgresql": _saving(postgresql.insert(t.link).values(_ROW)),
 }
+_among = Prepared(sa.select(*_COLUMNS).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
 _linked = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
 _holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
-    row = _find.first(tx, id=resource_id, target=target)
-    return Link(*row) if row else None
+    return among(tx, target, [resource_id]).get(resource_id)
+
+
+def among(tx: Transaction, target: str, ids: Iterable[str]) -> dict[str, Link]:
+    """The links there of these records, by the id of the record."""
+    rows = _among.all(tx, target=target, ids=orjson.dumps(list(ids)).decode())
+    return {row[0]: Link(*row) for row in rows}
 
 
 def holder(tx: Transaction, target: str, remote_id: str) -> str | None:

@@ -24,6 +24,31 @@ _removal = sa.and_(  # an agent that has been switched on again since is none
     _o.priority.between(0, _DISABLE),
     ~sa.exists().where(t.resource.c.id == _o.resource_id, t.resource.c.active),
 )
+_now: sa.BindParameter[str] = sa.bindparam("now")
+_free = sa.or_(_o.lease_until.is_(None), _o.lease_until < _now)
+_ready = (_open, _o.due <= _now, _free)
+
+
+def _destinations_due() -> Prepared:
+    """Goes from destination to destination by the index of open rows, of which there may be a great many for each."""
+    first = sa.select(sa.func.min(_o.destination).label("name")).where(_open).cte("found", recursive=True)
+    following = sa.select(sa.func.min(_o.destination)).where(_open, _o.destination > first.c.name).scalar_subquery()
+    found = first.union_all(sa.select(following).where(first.c.name.is_not(None)))
+    due = sa.exists().where(_o.destination == found.c.name, *_ready)
+    return Prepared(sa.select(found.c.name).where(found.c.name.is_not(None), due))
+
+
+_due_at = _destinations_due()
+_next = {
+    removals: Prepared(
+        sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id)
+        .where(_o.destination == sa.bindparam("destination"), *_ready, *([] if removals else [sa.not_(_removal)]))
+        .order_by(_o.priority, _o.due)  # no further: a back-fill has them all due at once, and sorting them takes long
+        .limit(sa.bindparam("limit"))
+        .with_for_update(skip_locked=True)
+    )
+    for removals in (True, False)
+}
 _row = sa.update(t.outbox).where(_o.resource_id == sa.bindparam("id_"), _o.destination == sa.bindparam("destination_"))
 _held = _row.where(_o.lease == sa.bindparam("lease_"))
 _lease = Prepared(_row, columns=("lease", "lease_until"))
@@ -103,39 +128,30 @@ def look(
 
 def destinations_due(tx: Transaction) -> list[str]:
     """Destinations with work that may begin now."""
-    return list(tx.execute(sa.select(_o.destination).where(_open, _o.due <= tx.now, _free(tx)).distinct()).scalars())
-
-
-def _free(tx: Transaction) -> sa.ColumnElement[bool]:
-    return sa.or_(_o.lease_until.is_(None), _o.lease_until < tx.now)
+    return [row[0] for row in _due_at.all(tx, now=tx.now)]
 
 
 def claim(tx: Transaction, destination: str, *, limit: int, seconds: float, removals: bool = True) -> list[Claim]:
     """Take up to `limit` rows of that destination, most urgent first, for that long; `removals` says whether also those that
     take an account away (see `removing`)."""
-    held = [] if removals else [sa.not_(_removal)]
-    chosen = (
-        sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id)
-        .where(_o.destination == destination, _open, _o.due <= tx.now, _free(tx), *held)
-        .order_by(_o.priority, _o.due, _o.resource_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    chosen = _next[removals].all(tx, destination=destination, now=tx.now, limit=limit)
     claims = [
-        Claim(row.resource_id, destination, row.wanted, row.attempts, tx.new_id("lse"), row.correlation_id)
-        for row in tx.execute(chosen)
+        Claim(id, destination, wanted, attempts, tx.new_id("lse"), correlation)
+        for id, wanted, attempts, correlation in chosen
     ]
+    until = _until(tx, seconds)
     for one in claims:
-        _lease(tx, **_key(one), lease=one.lease, lease_until=_until(tx, seconds))
+        _lease.later(tx, **_key(one), lease=one.lease, lease_until=until)
     return claims
 
 
 def take(tx: Transaction, resource_id: str, destination: str, *, seconds: float, correlation_id: str) -> Claim | None:
     """This very row, now, opened where there is none open; None where a worker is at it."""
     row = tx.execute(
-        sa.select(_o.wanted, _o.done, _o.attempts, _free(tx).label("free"))
+        sa.select(_o.wanted, _o.done, _o.attempts, _free.label("free"))
         .where(_o.resource_id == resource_id, _o.destination == destination)
-        .with_for_update()
+        .with_for_update(),
+        {"now": tx.now},
     ).first()
     if row is not None and not row.free:
         return None

@@ -101,7 +101,7 @@ def equals(attribute: str, value: str) -> str:
 
 
 def escaped(value: bytes) -> str:
-    return "".join(f"\\{byte:02x}" for byte in value)
+    return "\\" + value.hex("\\") if value else ""
 
 
 def encoded(attribute: str, value: str) -> bytes:

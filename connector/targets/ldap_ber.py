@@ -14,30 +14,32 @@ _AND, _OR, _NOT, _PRESENT = 0xA0, 0xA1, 0xA2, 0x87
 _COMPARISONS = {"=": 0xA3, ">=": 0xA5, "<=": 0xA6}
 _ITEM = re.compile(r"\(([^()=<>~:]+)([<>]?=)([^()]*)\)")
 _ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2})")
+_ALL_ESCAPED = re.compile(r"(?:\\[0-9a-fA-F]{2})*")
 _TRUE, _FALSE = b"\x01\x01\xff", b"\x01\x01\x00"
 
 Control = tuple[str, bool, bytes | None]
 
 
 def element(tag: int, *parts: bytes) -> bytes:
-    value = b"".join(parts)
-    if len(value) < 0x80:
-        return bytes((tag, len(value))) + value
-    length = len(value).to_bytes((len(value).bit_length() + 7) // 8, "big")
+    value = parts[0] if len(parts) == 1 else b"".join(parts)
+    size = len(value)
+    if size < 0x80:
+        return bytes((tag, size)) + value
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(length))) + length + value
 
 
 def elements(data: bytes) -> list[tuple[int, bytes]]:
     """The elements (tag, value) one after the other in data. ValueError or IndexError where it breaks off."""
-    found, at = [], 0
-    while at < len(data):
+    found, at, end = [], 0, len(data)
+    while at < end:
         tag, length, start = data[at], data[at + 1], at + 2
         if length > 0x7F:
             start += length & 0x7F
             length = int.from_bytes(data[at + 2 : start], "big")
         found.append((tag, data[start : start + length]))
         at = start + length
-    if at != len(data):
+    if at != end:
         raise ValueError("the last element breaks off")
     return found
 
@@ -134,7 +136,10 @@ def _comparison(text: str) -> tuple[bytes, str]:
         return element(_PRESENT, attribute.encode()), rest
     if "*" in value:
         raise Rejected(f"{text!r}: parts of values are not searched for")
-    plain = _ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), value.encode())
+    if _ALL_ESCAPED.fullmatch(value):  # as ldap_answers.equals does it
+        plain = bytes.fromhex(value.replace("\\", ""))
+    else:
+        plain = _ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), value.encode())
     return element(_COMPARISONS[sign], _text(attribute), element(OCTETS, plain)), rest
 
 
