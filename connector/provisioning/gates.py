@@ -42,7 +42,7 @@ class Gates:
         kind, _, name = destination.partition(":")
         if kind != "target":
             return Gate(lane.room(self._threads), self._threads)
-        with self._domain.view() as unit:
+        with self._domain.glance() as unit:
             target = targets.find(unit.tx, name)
             if target is None or target.is_closed(unit.tx.now):
                 return _SHUT

@@ -21,7 +21,7 @@ from connector.provisioning.plans import Document, describe
 from connector.provisioning.writes import take
 from connector.storage import cases, links
 from connector.storage.links import Link
-from connector.targets.base import Account, AlreadyExists, Capability, GroupTarget, Rejected, Target
+from connector.targets.base import Account, AlreadyExists, Capability, GroupTarget, ManyKeys, Rejected, Target
 
 _EVENTS = {
     "adopt": Action.ACCOUNT_ADOPTED,
@@ -185,6 +185,9 @@ class Push:
 
     def _correlate(self, subject: Subject, at: Connected) -> Account | None:
         keys = correlators(at.mapping, subject.facts)
+        at_once = [(key.attribute, key.value) for key in keys]
+        if len(keys) > 1 and isinstance(at.target, ManyKeys) and not at.target.has_any(at_once):
+            return None
         match = correlate(subject.id, keys, at.target.find, at.mapping, Known(self._holder(at), subject.ignored))
         if match.doubt is not None:
             raise NeedsDecision(match.doubt)

@@ -62,6 +62,7 @@ class Worker:
         )  # pushes have ended: there is room for the next, and no need to wait for the poll
         self._housekept = 0.0
         self._rotated = 0.0
+        self._renewed = 0.0
 
     def start(self) -> threading.Thread:
         """Run in a thread of its own."""
@@ -101,7 +102,7 @@ class Worker:
     def turn(self) -> bool:
         """Hand out what is due; whether anything was."""
         self._housekeep()
-        with self._domain.view() as unit:
+        with self._domain.glance() as unit:
             due = outbox.destinations_due(unit.tx)
         handed_out = False
         for destination in due:
@@ -183,8 +184,10 @@ class Worker:
 
     def _renew(self) -> None:
         """A push may take longer than its lease (a slow target, many steps): while we live, nobody else takes it over."""
+        now = self._domain.database.clock().timestamp()
         held = [claim for lane in self._lanes.values() for claim in lane.held]
-        if held:
+        if held and now - self._renewed >= self._lease_seconds / 4:
+            self._renewed = now
             with self._domain.change(SYSTEM) as unit:
                 for claim in held:
                     outbox.renew(unit.tx, claim, seconds=self._lease_seconds)

@@ -4,7 +4,7 @@ Every write is safe to repeat: creating what is there tells the id, deleting or 
 failed or came back in part raises; it is never reported as "not found".
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -161,6 +161,14 @@ class Target(Protocol):
 
     def delete(self, account_id: str) -> None:
         """Remove it; what is gone already is success."""
+
+
+@runtime_checkable
+class ManyKeys(Protocol):
+    """A target that looks for several keys in one call: most accounts that are wanted are new, and none is found."""
+
+    def has_any(self, keys: Sequence[tuple[str, str]]) -> bool:
+        """Whether an account may have one of these values (attribute, value); False only where `find` would give none for each."""
 
 
 @runtime_checkable

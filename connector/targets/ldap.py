@@ -3,7 +3,7 @@
 The anchor is entryUUID (RFC 4530). Disabled means locked for good by the password policy overlay, until it is enabled again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from connector.targets import ldap_names as names
@@ -40,6 +40,10 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
     @property
     def _accounts_filter(self) -> str:
         return equals("objectClass", self._options.account_class)
+
+    def has_any(self, keys: Sequence[tuple[str, str]]) -> bool:
+        either = "".join(equals(attribute, value) for attribute, value in keys)
+        return bool(self._wire.search(self._options.accounts_base, f"(&{self._accounts_filter}(|{either}))"))
 
     def _vendor(self) -> str:
         root = self._wire.at("", ("objectClass", "vendorName", "supportedControl"))

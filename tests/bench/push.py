@@ -1,6 +1,6 @@
 """`python -m tests.bench.push`: how fast accounts reach a target, each figure beside what the target itself can do in the same run.
 
-In: how many. Out: a line a workload. Judge by the ratios, and only where the machine's load (last line) is low.
+In: how many. Out: a line a workload. Judge by the ratios and by CPU ms, and only where the machine's load (last line) is low.
 """
 
 import argparse
@@ -11,17 +11,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import requests
 
-from connector.domain import agents, targets
-from connector.domain.unit import SYSTEM, Caller
-from connector.parts import Parts, assemble
-from connector.settings import Settings
-from tests.acceptance.road import Connector, wait_for
+from connector.core.logs import configure
+from connector.domain.unit import Caller
+from connector.parts import Parts
+from tests.acceptance.road import Connector
 from tests.acceptance.test_troubled_targets import Idp
+from tests.bench.pushing import add_target, make_unchanged, open_parts, push_all, register
 from tests.servers.postgres import PostgresServer
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.slapd import BASE_DN, Slapd
@@ -29,38 +30,14 @@ from tests.unit.targets.small_server import Reply, Request, serve
 
 _BY = Caller("operator", "operator:bench", "bench")
 _ANSWERS_AFTER = 0.02
-
-
-def _parts(folder: Path, url: str = "") -> Parts:
-    folder.mkdir(parents=True, exist_ok=True)
-    given = {"database_url": url} if url else {}
-    parts = assemble(Settings(data_dir=folder, reconcile_hours=0, follow_seconds=0, **given))
-    parts.domain.database.upgrade()
-    return parts
-
-
-def _register(parts: Parts, names: list[str]) -> None:
-    with parts.domain.change(SYSTEM) as unit:
-        for name in names:
-            agents.register(unit, {"agentUserName": name, "displayName": name}, None)
-
-
-def _add(parts: Parts, kind: str, mapping: str, options: dict[str, str]) -> None:
-    with parts.domain.change(SYSTEM) as unit:
-        targets.add(unit, "bench", kind, mapping, options)
+_CONNECTIONS = 8
+_ROUNDS = 3
 
 
 def _seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
-
-
-def _push_seconds(parts: Parts) -> float:
-    def drain() -> None:
-        assert parts.worker().drain(seconds=3600), "not done within an hour"
-
-    return _seconds(drain)
 
 
 def _line(what: str, text: str) -> None:
@@ -81,62 +58,98 @@ def _ldap_options(slapd: Slapd) -> dict[str, str]:
     }
 
 
-def ldap(folder: Path, count: int, stack: ExitStack) -> None:
-    """Entries of the same shape by ldapadd over one connection, then as pushes of one process."""
-    slapd = Slapd.start(folder / "slapd")
-    stack.callback(slapd.stop)
-    ldif = "\n".join(
-        f"dn: uid=plain-{n},ou=agents,{BASE_DN}\nobjectClass: inetOrgPerson\nobjectClass: aiAgent\nuid: plain-{n}\n"
-        f"cn: plain\nsn: (agent)\nagentId: plain-{n}\ndisplayName: plain\nemployeeType: agent\nmail: p{n}@agents.invalid\n"
-        for n in range(count)
-    )
+def _pushes(parts: Parts, names: list[str], *, processes: int) -> tuple[float, float]:
+    """Pushes a second, and CPU ms a push of the processes that push."""
+    register(parts, names)
+    seconds, cpu = push_all(parts.settings, processes=processes)
+    return len(names) / seconds, 1000 * cpu / len(names)
+
+
+def _ldapadd(slapd: Slapd, names: list[str]) -> float:
+    """Entries of the same shape as ours, over several connections at once; entries a second."""
     command = ["ldapadd", "-x", "-H", slapd.plain_url, "-D", slapd.bind_dn, "-w", slapd.bind_password, "-Z"]
     trust = {**os.environ, "LDAPTLS_CACERT": str(slapd.ca_file), "LDAPTLS_REQCERT": "allow"}
-    given = {"input": ldif, "text": True, "check": True, "stdout": subprocess.DEVNULL, "env": trust}
-    own = _seconds(lambda: subprocess.run(command, **given))  # type: ignore[call-overload]
-    parts = _parts(folder / "ldap")
-    _add(parts, "ldap", "openldap", _ldap_options(slapd))
-    _register(parts, [f"bench-{n}" for n in range(count)])
-    ours = _push_seconds(parts)
-    _line("slapd", f"{count / ours:.0f} pushes/s, ldapadd {count / own:.0f}/s, ratio {own / ours:.2f}")
+
+    def add(some: list[str]) -> None:
+        ldif = "\n".join(
+            f"dn: uid={one},ou=agents,{BASE_DN}\nobjectClass: inetOrgPerson\nobjectClass: aiAgent\nuid: {one}\n"
+            f"cn: {one}\nsn: (agent)\nagentId: {one}\ndisplayName: {one}\nemployeeType: agent\nmail: {one}@agents.invalid\n"
+            for one in some
+        )
+        subprocess.run(command, input=ldif, text=True, check=True, stdout=subprocess.DEVNULL, env=trust)
+
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        parts = [names[at::_CONNECTIONS] for at in range(_CONNECTIONS)]
+        return len(names) / _seconds(lambda: list(pool.map(add, parts)))
+
+
+def ldap(folder: Path, count: int, stack: ExitStack) -> None:
+    """ldapadd, pushes of one process, and of two, in turn."""
+    slapd = Slapd.start(folder / "slapd")
+    stack.callback(slapd.stop)
+    parts = open_parts(folder / "ldap")
+    add_target(parts, "ldap", "openldap", _ldap_options(slapd))
+    rounds = []
+    for turn in range(_ROUNDS):
+        own = _ldapadd(slapd, [f"plain-{turn}-{n}" for n in range(count)])
+        one, cpu = _pushes(parts, [f"one-{turn}-{n}" for n in range(count)], processes=1)
+        two, cpu_two = _pushes(parts, [f"two-{turn}-{n}" for n in range(count)], processes=2)
+        rounds.append((own, one, cpu, one / own, two, cpu_two, two / own))
+    own, one, cpu, share, two, cpu_two, share_two = map(statistics.median, zip(*rounds, strict=True))
+    _line("slapd", f"ldapadd over {_CONNECTIONS} connections {own:.0f}/s")
+    _line("", f"one process {one:.0f} pushes/s, ratio {share:.2f}, {cpu:.2f} CPU ms a push")
+    _line("", f"two processes {two:.0f} pushes/s, ratio {share_two:.2f}, {cpu_two:.2f} CPU ms a push")
+
+
+def _scim_creates(server: Scim2Server, names: list[str]) -> float:
+    def create(some: list[str]) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers.update(server.headers)
+            for one in some:
+                body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": one, "externalId": one}
+                answer = session.post(f"{server.url}/Users", json=body | {"displayName": one}, timeout=60)
+                answer.raise_for_status()
+
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        parts = [names[at::_CONNECTIONS] for at in range(_CONNECTIONS)]
+        return len(names) / _seconds(lambda: list(pool.map(create, parts)))
 
 
 def scim(folder: Path, count: int, stack: ExitStack) -> None:
-    """The same number of creations by one plain client, then as pushes."""
+    """The same number of creations by a plain client over several connections, and as pushes of one process, in turn."""
     server = Scim2Server.start(folder / "scim2")
     stack.callback(server.stop)
     os.environ["BENCH_TOKEN"] = server.token
-    session = requests.Session()
-    session.trust_env, session.headers = False, {**session.headers, **server.headers}  # type: ignore[assignment]
-
-    def create() -> None:
-        for n in range(count):
-            body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": f"plain-{n}"}
-            session.post(f"{server.url}/Users", json=body, timeout=30).raise_for_status()
-
-    own = _seconds(create)
-    parts = _parts(folder / "scim")
-    _add(parts, "scim", "scim", {"url": server.url, "token": "env:BENCH_TOKEN"})
-    _register(parts, [f"bench-{n}" for n in range(count)])
-    ours = _push_seconds(parts)
-    _line("scim2-server", f"{count / ours:.0f} pushes/s, plain creates {count / own:.0f}/s, ratio {own / ours:.2f}")
+    parts = open_parts(folder / "scim")
+    add_target(parts, "scim", "scim", {"url": server.url, "token": "env:BENCH_TOKEN"})
+    rounds = []
+    for turn in range(_ROUNDS):
+        own = _scim_creates(server, [f"plain-{turn}-{n}" for n in range(count)])
+        ours, cpu = _pushes(parts, [f"bench-{turn}-{n}" for n in range(count)], processes=1)
+        rounds.append((own, ours, cpu, ours / own))
+    own, ours, cpu, share = map(statistics.median, zip(*rounds, strict=True))
+    _line("scim2-server", f"plain creates over {_CONNECTIONS} connections {own:.0f}/s")
+    _line("", f"one process {ours:.0f} pushes/s, ratio {share:.2f}, {cpu:.2f} CPU ms a push")
 
 
 def unchanged(folder: Path, count: int, _stack: ExitStack) -> None:
     """A whole look at accounts that are all as they should be."""
-    parts = _parts(folder / "memory")
-    _add(parts, "memory", "memory", {})
-    for start in range(0, count, 1000):
-        _register(parts, [f"bench-{n}" for n in range(start, min(count, start + 1000))])
-    loading = _push_seconds(parts)
+    parts = open_parts(folder / "memory")
+    add_target(parts, "memory", "memory", {})
+    loading = _seconds(lambda: make_unchanged(parts, count))
     found: list[int] = []
 
     def look() -> None:
         stored, _ = parts.reconciler.plan("bench", _BY, lambda _what, _count: None)
         found.append(parts.reconciler.apply(stored.id, _BY, lambda _what, _count: None).writes)
 
+    before = time.process_time()
     took = _seconds(look)
-    _line("no change", f"{count} accounts in {took:.1f} s, {found[0]} writes (pushed before in {loading:.0f} s)")
+    cpu = time.process_time() - before
+    _line(
+        "no change", f"{count} accounts in {took:.1f} s, CPU {cpu:.1f} s, {found[0]} writes (made in {loading:.0f} s)"
+    )
 
 
 def idle(folder: Path, count: int, stack: ExitStack) -> None:
@@ -180,33 +193,22 @@ class _Slow(Idp):
 
 
 def workers(folder: Path, count: int, stack: ExitStack) -> None:
-    """One worker process, then two, on PostgreSQL, at a target that answers after 20 ms."""
+    """One worker process, then two, on PostgreSQL, at a target that answers after 20 ms: it is not what limits them."""
     postgres = PostgresServer.start(durable=True)
     stack.callback(postgres.stop)
-    rates = []
+    os.environ["BENCH_TOKEN"] = "bench"
+    rates = {}
     for processes in (1, 2):
-        idp, place = _Slow(), folder / f"workers-{processes}"
-        place.mkdir()
-        url = postgres.create_database(f"bench_{processes}")
+        idp = _Slow()
         server = stack.enter_context(serve(idp.routes()))
-        road = Connector(place, database_url=url, secrets={"IDP_TOKEN": "bench"}, with_worker=False)
-        road.start()
-        given = ("--option", f"url={server.url}", "--option", "token=env:IDP_TOKEN")
-        road.run("target", "add", "bench", "--mapping", "scim", "--no-check", *given)
-        _register(_parts(place / "var", url), [f"bench-{n}" for n in range(count)])
-        running = [road.worker(f"worker-{number}") for number in range(processes)]
-        for one in running:
-            one.start()
-            stack.callback(one.stop)
-        tenth = count // 10
-        wait_for(lambda idp=idp, least=tenth: len(idp.users) >= least, seconds=600)  # all have started by then
-        begun, before = time.perf_counter(), len(idp.users)
-        wait_for(lambda idp=idp: len(idp.users) >= count, seconds=3600)
-        rates.append((count - before) / (time.perf_counter() - begun))
-        for one in running:
-            one.stop()
-        road.stop()
-    _line("workers", f"one {rates[0]:.0f} pushes/s, two {rates[1]:.0f}/s, ratio {rates[1] / rates[0]:.2f}")
+        parts = open_parts(folder / f"workers-{processes}", postgres.create_database(f"bench_{processes}"))
+        add_target(parts, "scim", "scim", {"url": server.url, "token": "env:BENCH_TOKEN"})
+        rates[processes] = _pushes(parts, [f"bench-{n}" for n in range(count)], processes=processes)
+        assert len({one["userName"] for one in idp.users}) == len(idp.users) == count, "an account is missing or double"
+        parts.domain.database.close()
+    (one, cpu), (two, cpu_two) = rates[1], rates[2]
+    _line("workers", f"PostgreSQL: one {one:.0f} pushes/s, {cpu:.2f} CPU ms a push")
+    _line("", f"two {two:.0f} pushes/s, ratio {two / one:.2f}, {cpu_two:.2f} CPU ms a push")
 
 
 _WORKLOADS = {"ldap": ldap, "scim": scim, "unchanged": unchanged, "idle": idle, "workers": workers}
@@ -214,12 +216,13 @@ _WORKLOADS = {"ldap": ldap, "scim": scim, "unchanged": unchanged, "idle": idle, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.bench.push", description=__doc__)
-    parser.add_argument("--count", type=int, default=500, help="pushes of a workload")
+    parser.add_argument("--count", type=int, default=500, help="pushes of a round of a workload")
     parser.add_argument(
-        "--accounts", type=int, default=5000, help="of the look that finds nothing to do; really 100000"
+        "--accounts", type=int, default=10_000, help="of the look that finds nothing to do; really 100000"
     )
     parser.add_argument("--only", choices=sorted(_WORKLOADS), action="append")
     options = parser.parse_args()
+    configure("warning")
     counts = {"unchanged": options.accounts, "idle": max(5, options.count // 25)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-push-")))

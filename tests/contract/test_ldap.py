@@ -342,3 +342,13 @@ def test_threads_may_share_a_target(target: LdapTarget) -> None:
         seen = list(pool.map(look, accounts))
 
     assert seen == [[account.id] * 10 for account in accounts]
+
+
+def test_several_keys_are_looked_for_in_one_call(target: LdapTarget) -> None:
+    odd = f"b(o*t)\\{uuid.uuid4().hex[:8]}"
+    target.create(bot(odd))
+
+    assert target.has_any([("agentId", "nobody"), ("uid", odd)])
+    assert target.has_any([("uid", odd.upper()), ("agentId", "nobody")])
+    assert not target.has_any([("agentId", "nobody"), ("uid", f"{odd}-absent")])
+    assert not target.has_any([("agentId", "*"), ("uid", "*")])  # nothing but a value

@@ -205,6 +205,7 @@ database mdb
 suffix {BASE_DN}
 directory {directory}/data
 dbnosync
+maxsize 1073741824
 rootdn {_ROOT_DN}
 rootpw {_ROOT_PASSWORD}
 index objectClass,entryCSN,entryUUID,uid,mail,cn,member,agentId eq
