@@ -23,6 +23,7 @@ from connector.storage import outbox, searchable, tally
 
 _HOUSEKEEPING = 1.0
 _ROTATION = 60.0
+_DRAIN_POLL = 0.05  # for what comes due meanwhile: what ends wakes it
 _INDEX_TURNS = 50  # so often in one turn, so that a large load is caught up with, while others may write between
 
 TellApp = Callable[[str, str], None]
@@ -138,7 +139,7 @@ class Worker:
                 idle = not self.busy  # before the turn: what ends during it may have kept it from claiming
                 if not self.turn() and idle:
                     return True
-                self._room.wait(0.01)
+                self._room.wait(min(self._poll_seconds, _DRAIN_POLL))
             return False
         finally:
             timer.cancel()

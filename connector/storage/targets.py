@@ -65,8 +65,9 @@ def delete(tx: Transaction, name: str) -> None:
     tx.execute(sa.delete(t.target).where(_t.name == name))
 
 
-def block(tx: Transaction, name: str, *, until: str, problem: str) -> None:
-    changed = {"blocked_until": until, "problem": problem, "failures": _t.failures + 1}
+def block(tx: Transaction, name: str, *, until: str, problem: str, failures: int) -> None:
+    """Leave it alone until then; `failures` are added to those in a row."""
+    changed = {"blocked_until": until, "problem": problem, "failures": _t.failures + failures}
     tx.execute(sa.update(t.target).where(_t.name == name).values(changed))
 
 

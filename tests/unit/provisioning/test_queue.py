@@ -5,7 +5,9 @@ import pytest
 from connector.core.errors import Denied, Invalid
 from connector.domain import plans, targets
 from connector.domain.targets import QUARANTINE
-from connector.targets.base import Account, Propagating, Rejected, Unreachable, Unsupported
+from connector.domain.unit import SYSTEM
+from connector.storage import outbox
+from connector.targets.base import Account, Propagating, Rejected, Throttled, Unreachable, Unsupported
 from tests.unit.provisioning.conftest import World
 
 Patch = pytest.MonkeyPatch
@@ -213,3 +215,20 @@ def test_removals_that_were_taken_back_are_held_no_more(world: World) -> None:
 
     assert (world.state().state, world.state().pending) == ("ready", 0)
     assert all(one.active for one in world.store.accounts.values())
+
+
+def test_pushes_that_were_under_way_together_when_a_target_failed_are_one_failure(world: World) -> None:
+    world.agent("ada"), world.agent("bob"), world.agent("eve")
+    with world.parts.domain.change(SYSTEM) as unit:
+        claims = outbox.claim(unit.tx, "target:idp", limit=10, seconds=60)
+
+    for claim in claims:
+        world.parts.attempts.failed(claim, Throttled("asks us to wait", retry_after=30))
+        world.clock.move(seconds=1)
+
+    assert len(claims) == 3
+    assert (world.state().state, world.state().target.failures) == ("blocked", 1)
+    world.clock.move(seconds=28)
+    assert world.state().state == "blocked"  # as long as the last of them was asked to wait
+    world.clock.move(seconds=5)
+    assert world.state().state != "blocked"
