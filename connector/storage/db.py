@@ -23,7 +23,7 @@ from connector.storage.failures import busy, translated
 from connector.storage.folding import create_fold
 from connector.storage.writer_queue import WriterQueue
 
-SCHEMA = "0003"  # the newest file of migrations/versions; a test compares them
+SCHEMA = "0004"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _SESSIONS = 48
