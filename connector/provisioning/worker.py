@@ -4,7 +4,7 @@ Each destination has a pool of its own, so that one which hangs holds up nobody 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from connector.domain import agents, audit, rotation
 from connector.domain.audit import Sealer
 from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.attempt import Attempts
+from connector.provisioning.chores import Chore, Chores
 from connector.provisioning.connections import Connections
 from connector.provisioning.gates import MOST_THREADS, Gates
 from connector.provisioning.push import Push
@@ -46,6 +47,7 @@ class Worker:
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
         schedule: Schedule | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._domain = domain
         self._tell_app = tell_app
@@ -56,6 +58,7 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
         self._schedule = schedule
+        self._chores = Chores(chores)
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._running: dict[str, int] = {}
         self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
@@ -178,6 +181,7 @@ class Worker:
         self._renew()
         if self._schedule is not None:
             self._schedule.start_due()
+        self._chores.start_due(now)
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)

@@ -46,8 +46,7 @@ def issuer_of(root: Element) -> str:
     with refusing(Code.MALFORMED):
         if root.tag != xml.name(SAMLP, "Response"):
             raise NotAccepted(Code.MALFORMED, f"a Response is expected, not {xml.local_name(root)}")
-        assertion = xml.only(root, SAML, "Assertion")
-        found = xml.only(root, SAML, "Issuer")
+        found, assertion = xml.only(root, SAML, "Issuer"), root.find(xml.name(SAML, "Assertion"))
         if found is None and assertion is not None:
             found = xml.only(assertion, SAML, "Issuer")
         if found is None or not xml.text_of(found):
