@@ -125,6 +125,7 @@ def _correlate(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         if 0 < (request.content_length or 0) <= _MAX_BODY:
+            request.max_content_length = _MAX_BODY  # an edge may have set less
             request.get_data()  # a body that was refused unread would make the server cut the connection under the client
         response.headers["Correlation-Id"] = ids.correlation_id.get()
         return response
