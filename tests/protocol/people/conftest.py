@@ -28,6 +28,13 @@ def the_time_of_day(clock: Clock) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def people_here(trust: "Trust", idp: Idp, ada: str, add_person: "AddPerson") -> None:
+    """An IdP, ada, who signs in there, and an administrator, whom somebody else would like to be."""
+    add_person("admin")
+    trust(idp)
+
+
 Trust = Callable[..., None]
 
 
@@ -83,8 +90,12 @@ def sign_in(app: Flask, idp: Idp, clock: Clock) -> Callable[..., BrowserOf]:
     return walk
 
 
+Told = Callable[[str], list[dict[str, Any]]]
+SignIn = Callable[..., BrowserOf]
+
+
 @pytest.fixture
-def told(parts: Parts) -> Callable[[str], list[dict[str, Any]]]:
+def told(parts: Parts) -> Told:
     """The events of that action."""
 
     def events(action: str) -> list[dict[str, Any]]:
@@ -92,3 +103,18 @@ def told(parts: Parts) -> Callable[[str], list[dict[str, Any]]]:
             return [orjson.loads(row.body) for row in audit.events(unit.tx) if row.action == action]
 
     return events
+
+
+def code_of(answer: Any) -> str:
+    """The code on a page that refuses; nobody may be signed in by it."""
+    assert answer.status_code in (403, 404), answer.text
+    assert "connector_session" not in str(answer.headers.getlist("Set-Cookie"))
+    return str(answer.text).split("give your administrator this: <code>")[1].split("</code>")[0]
+
+
+def refused(answer: Any, told: Told, code: str, *, known: bool = True) -> None:
+    """The answer refuses with that code, and so does the one event, if it concerns an IdP of ours (`known`)."""
+    assert code_of(answer) == code
+    events = [*told("sign-in:refused"), *told("sign-in:disputed")]
+    assert [one["detail"]["code"] for one in events] == ([code] if known else [])
+    assert told("sign-in:granted") == []

@@ -2,7 +2,6 @@
 
 import base64
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,12 +10,10 @@ from lxml import etree
 
 from connector.parts import Parts
 from tests.conftest import Clock
-from tests.protocol.people.conftest import Trust
-from tests.protocol.people.test_sign_in import Told, code_of
+from tests.protocol.people.conftest import SignIn, Told, Trust, code_of
 from tests.servers.pki import self_signed_rsa
-from tests.workforce_idp import NS, SLO, BrowserOf, Idp, at_that_time, message_of, new_idp
+from tests.workforce_idp import NS, BrowserOf, Idp, Says, at_that_time, message_of, new_idp
 
-SignIn = Callable[..., BrowserOf]
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 
@@ -51,7 +48,7 @@ def test_signing_out_here_ends_the_session_at_once_and_asks_the_idp(
     browser.carry(location)
     answer = idp.query("SAMLResponse", idp.logout_response(browser.request, clock.now), browser.relay_state)
     assert "signed out here and at your identity provider" in browser.get(f"/saml/sp/slo?{answer}").text
-    assert code_of(browser.get(f"/saml/sp/slo?{answer}")) == "replayed"
+    assert "may still be signed in" in browser.get(f"/saml/sp/slo?{answer}").text, "an answer counts once"
 
 
 @pytest.mark.parametrize("status", ["PartialLogout", "Responder"])
@@ -193,23 +190,24 @@ def test_a_logout_that_is_not_the_idps_own_ends_nothing(
     assert code_of(browser.get(f"/saml/sp/slo?{query}")) == "replayed"
 
 
-def test_the_answer_to_the_logout_of_another_browser_is_refused(
+def test_an_answer_that_cannot_be_believed_confirms_nothing(
     browser: BrowserOf, idp: Idp, trust: Trust, ada: str, sign_in: SignIn, clock: Clock
 ) -> None:
     trust(idp)
     inside = sign_in()
     inside.carry(asked_of_the_idp(inside))
 
-    answer = idp.query("SAMLResponse", idp.logout_response(inside.request, clock.now), inside.relay_state)
+    answer = idp.logout_response(inside.request, clock.now)
+    unsigned = idp.query("SAMLResponse", answer, inside.relay_state, sign=False)
+    signed = idp.query("SAMLResponse", answer, inside.relay_state)
 
-    assert code_of(browser.get(f"/saml/sp/slo?{answer}")) == "other-browser"
+    for there, query in ((inside, unsigned), (browser, signed)):
+        assert "may still be signed in" in there.get(f"/saml/sp/slo?{query}").text
 
 
 def test_signing_in_again_replaces_the_session(
     idp: Idp, trust: Trust, ada: str, sign_in: SignIn, clock: Clock, parts: Parts, told: Told
 ) -> None:
-    from tests.workforce_idp import Says
-
     trust(idp)
     browser = sign_in()
     with at_that_time(clock.now):
@@ -217,4 +215,3 @@ def test_signing_in_again_replaces_the_session(
 
     assert browser.signed_in
     assert len(told("sign-in:ended")) == 1
-    assert SLO.endswith("/saml/sp/slo")

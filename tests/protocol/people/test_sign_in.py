@@ -1,6 +1,5 @@
 """People sign in at their workforce IdP: who they are here, what they may do, and how long."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,21 +10,12 @@ from connector.domain import people, resources
 from connector.domain.unit import SYSTEM
 from connector.parts import Parts
 from connector.storage import groups, owners
+from connector.storage import resources as stored
 from connector.storage.owners import Ownership
 from connector.storage.resources import Record
 from tests.conftest import BASE_URL, Clock
-from tests.protocol.people.conftest import AddPerson, Trust
-from tests.workforce_idp import ACS, NS, BrowserOf, Idp, Says, encrypted, message_of
-
-SignIn = Callable[..., BrowserOf]
-Told = Callable[[str], list[dict[str, Any]]]
-
-
-def code_of(answer: Any) -> str:
-    """The code on a page that refuses; nobody may be signed in by it."""
-    assert answer.status_code in (403, 404), answer.text
-    assert "connector_session" not in str(answer.headers.getlist("Set-Cookie"))
-    return str(answer.text).split("give your administrator this: <code>")[1].split("</code>")[0]
+from tests.protocol.people.conftest import AddPerson, SignIn, Told, Trust, code_of
+from tests.workforce_idp import ACS, NS, BrowserOf, Idp, Says, at_that_time, encrypted, message_of, new_idp
 
 
 @pytest.mark.parametrize("sign", ["assertion", "response", "both"])
@@ -147,7 +137,8 @@ def test_roles_come_from_the_idp_from_our_groups_and_from_owned_agents(
         now = unit.tx.now
         group = Record(unit.tx.new_id("grp"), "group", "Approvers", "{}", True, 1, now, now)
         agent = Record(unit.tx.new_id("agt"), "agent", "matcher", "{}", True, 1, now, now)
-        resources_insert(unit.tx, group, agent)
+        for one in (group, agent):
+            stored.insert(unit.tx, one)
         groups.add(unit.tx, group.id, [(ada, "person", "ada")])
         owners.assign(unit.tx, agent.id, [Ownership(ada, "owner", True)])
     trust(
@@ -165,13 +156,6 @@ def test_roles_come_from_the_idp_from_our_groups_and_from_owned_agents(
         groups.remove(unit.tx, group.id, [ada])
         owners.assign(unit.tx, agent.id, [])
     assert "<td>admin</td>" in browser.get("/").text, "what ends here ends at once"
-
-
-def resources_insert(tx: Any, *records: Record) -> None:
-    from connector.storage import resources as stored
-
-    for one in records:
-        stored.insert(tx, one)
 
 
 def test_a_person_is_made_where_that_was_chosen(
@@ -257,8 +241,6 @@ def test_a_session_ends_unused_and_at_its_end(idp: Idp, trust: Trust, ada: str, 
 
 
 def sign_in_later(browser: BrowserOf, idp: Idp, clock: Clock) -> BrowserOf:
-    from tests.workforce_idp import at_that_time
-
     with at_that_time(clock.now):
         answer = browser.begin().bring(idp.answer(Says(request=browser.request), clock.now))
     assert answer.status_code == 303, answer.text
@@ -268,8 +250,6 @@ def sign_in_later(browser: BrowserOf, idp: Idp, clock: Clock) -> BrowserOf:
 def test_several_idps_stand_side_by_side(
     app: Flask, idp: Idp, trust: Trust, ada: str, sign_in: SignIn, browser: BrowserOf, clock: Clock
 ) -> None:
-    from tests.workforce_idp import new_idp
-
     other = new_idp("other", entity_id="https://other.example/idp", base="https://other.example")
     trust(idp, title="Corp & Co")
     trust(other, "other")

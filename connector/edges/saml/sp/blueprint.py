@@ -136,16 +136,23 @@ class _Routes:
     def slo(self) -> flask.Response:
         self._limit()
         try:
-            field = self._field()
-            arrived = self._arrived(field)
-            if field == "SAMLResponse":
-                browser = Browser(self._browser().cookie, arrived.relay_state)
-                return self._pages.signed_out(logout.confirmed(self._sp, arrived, browser))
-            return self._answered(logout.asked(self._sp, arrived))
+            if "SAMLResponse" in (flask.request.form if flask.request.method == "POST" else flask.request.args):
+                return self._pages.signed_out(self._confirmed())
+            return self._answered(logout.asked(self._sp, self._arrived("SAMLRequest")))
         except NotAccepted as problem:
             return self._not_accepted(problem)
         except Invalid as problem:
             return self._not_accepted(NotAccepted(Code.MALFORMED, problem.detail))
+
+    def _confirmed(self) -> bool:
+        """Whether the IdP has signed out as we asked it to. Our own session has ended anyway: what cannot be believed is a no."""
+        try:
+            arrived = self._arrived("SAMLResponse")
+            browser = Browser(self._browser().cookie, arrived.relay_state)
+            return logout.confirmed(self._sp, arrived, browser)
+        except (NotAccepted, Invalid) as problem:
+            log.warning("logout not confirmed", action="logout", problem=problem.detail)
+            return False
 
     def slo_soap(self) -> flask.Response:
         self._limit()
@@ -158,10 +165,6 @@ class _Routes:
         return flask.Response(soap.envelope(answer.message), 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
 
     # -- messages in and out ------------------------------------------------------------------------------------------
-
-    def _field(self) -> str:
-        given = flask.request.form if flask.request.method == "POST" else flask.request.args
-        return "SAMLResponse" if "SAMLResponse" in given else "SAMLRequest"
 
     def _arrived(self, field: str) -> Arrived:
         if flask.request.method == "GET":

@@ -37,8 +37,8 @@ _NONCE, _TAG = 12, 16
 _MOST_KEYS = 5  # an assertion may be encrypted to several recipients; each costs us a private-key operation
 
 
-def decrypted(encrypted: Element, keys: Sequence[SigningKey]) -> tuple[bytes, SigningKey]:
-    """What is inside an EncryptedAssertion, and the key of ours that opened it. Invalid says that it cannot be opened, not why."""
+def decrypted(encrypted: Element, keys: Sequence[SigningKey]) -> bytes:
+    """What is inside an EncryptedAssertion, for one of our keys. Invalid says that it cannot be opened, not why."""
     data = xml.only(encrypted, XENC, "EncryptedData")
     wrapped = list(encrypted.iter(xml.name(XENC, "EncryptedKey")))
     size = _KEY_BYTES.get(_algorithm(data)) if data is not None else None
@@ -50,7 +50,7 @@ def decrypted(encrypted: Element, keys: Sequence[SigningKey]) -> tuple[bytes, Si
         for key in keys:
             plain = _open(key, scheme, _value(one), content, size)
             if plain is not None:
-                return plain, key
+                return plain
     raise Invalid("the assertion cannot be decrypted with any of our keys")
 
 

@@ -35,10 +35,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Judged:
-    """An accepted answer; `key` is the one of ours that opened it, where it was encrypted."""
+    """An accepted answer; `opened` is the assertion as it was inside, where it was encrypted."""
 
     assertion: Asserted
-    key: SigningKey | None
+    opened: bytes | None
 
 
 def issuer_of(root: Element) -> str:
@@ -65,7 +65,8 @@ def accept(root: Element, expected: Expected) -> Judged:
     _status(response)
     _check(response, expected, signed=signed)
     sealed = _only_assertion(response)
-    element, key = _opened(sealed, expected) if sealed.tag == _ASSERTIONS[1] else (sealed, None)
+    opened = _opened(sealed, expected) if sealed.tag == _ASSERTIONS[1] else None
+    element = sealed if opened is None else _inside(opened)
     if element.find(_SIGNATURE) is not None:
         with refusing(Code.SIGNATURE):
             element = verified(element, expected.idp.keys)
@@ -76,7 +77,7 @@ def accept(root: Element, expected: Expected) -> Judged:
     if response.get("InResponseTo") not in (None, found.request):
         # the wrapper may be anybody's: what the IdP answers stands in the assertion that it signed
         raise NotAccepted(Code.UNSOLICITED, "Response and SubjectConfirmationData do not answer the same request")
-    return Judged(found, key)
+    return Judged(found, opened)
 
 
 def _shape(root: Element) -> None:
@@ -119,12 +120,16 @@ def _only_assertion(response: Element) -> Element:
     return found[0]
 
 
-def _opened(sealed: Element, expected: Expected) -> tuple[Element, SigningKey]:
+def _opened(sealed: Element, expected: Expected) -> bytes:
     with refusing(Code.DECRYPTION):
-        content, key = decryption.decrypted(sealed, expected.keys)
-        element = xml.parse(content, what="decrypted assertion")
+        return decryption.decrypted(sealed, expected.keys)
+
+
+def _inside(opened: bytes) -> Element:
+    with refusing(Code.DECRYPTION):
+        element = xml.parse(opened, what="decrypted assertion")
         if element.tag != _ASSERTIONS[0]:
             raise NotAccepted(Code.DECRYPTION, "what is encrypted is not an Assertion")
         if sum(1 for _ in element.iter(*_ASSERTIONS)) != 1:
             raise NotAccepted(Code.SIGNATURE, "the Response must hold its one assertion, and no other anywhere")
-    return element, key
+    return element

@@ -66,10 +66,10 @@ def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta) ->
 
     NotAccepted where it does not even name one.
     """
-    root = _parsed(encoded)
+    content, root = _parsed(encoded)
     idp = trusted(sp, response.issuer_of(root))
     try:
-        judged = _judged(sp, idp, root, encoded or "")
+        judged = _judged(sp, idp, content, root)
     except NotAccepted as problem:
         refused = Refused(problem.code, problem.detail)
         with sp.domain.change(SYSTEM) as unit:
@@ -79,20 +79,21 @@ def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta) ->
         return sign_in.sign_in(unit, _vouched(idp, judged), browser, life=life)
 
 
-def _parsed(encoded: str | None) -> Element:
+def _parsed(encoded: str | None) -> tuple[bytes, Element]:
     if not encoded:
         raise NotAccepted(Code.MALFORMED, "the form has no SAMLResponse")
     with refusing(Code.MALFORMED):
-        return xml.parse(signature.octets_of(encoded, "SAMLResponse"), what="SAMLResponse")
+        content = signature.octets_of(encoded, "SAMLResponse")
+        return content, xml.parse(content, what="SAMLResponse")
 
 
-def _judged(sp: Sp, idp: WorkforceIdp, root: Element, encoded: str) -> Judged:
+def _judged(sp: Sp, idp: WorkforceIdp, content: bytes, root: Element) -> Judged:
     expected = Expected(described(idp), sp.acs, sp.entity_id, sp.domain.database.clock(), sp.keys)
     try:
         judged = response.accept(root, expected)
     except Invalid as problem:  # whatever a check did not foresee is a refusal
         raise NotAccepted(Code.MALFORMED, problem.detail) from problem
-    objection = second_opinion.objection(encoded, expected, judged)
+    objection = second_opinion.objection(content, expected, judged)
     if objection is not None:
         raise NotAccepted(Code.DISPUTED, objection)
     return judged
