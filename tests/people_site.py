@@ -41,6 +41,11 @@ class Site:
         with self.parts.domain.change(SYSTEM) as unit:
             workforce.configure(unit, name, settings)
 
+    def refresh(self, name: str) -> None:
+        with self.parts.domain.view() as unit:
+            idp = workforce.fetch(unit, name)
+        registry.refresh(self.parts.domain, SYSTEM, idp)
+
     def add_person(self, name: str) -> str:
         with self.parts.domain.change(SYSTEM) as unit:
             return people.add(unit, {"userName": name, "displayName": name.title()}, None).id

@@ -243,7 +243,7 @@ def test_the_second_opinion_reads_for_itself(idp: Idp, clock: Clock, browser: Br
     assert with_reading() is None
     assert "another subject" in (with_reading(subject="admin") or "")
     assert "another subject" in (with_reading(session_index="session-2") or "")
-    assert "attributes" in (with_reading(attributes={"groups": ("admins",)}) or "")
+    assert "other values" in (with_reading(attributes={"groups": ("admins",)}) or "")
 
 
 def test_forms_need_the_csrf_token_of_the_session(browser: BrowserOf, idp: Idp, clock: Clock) -> None:

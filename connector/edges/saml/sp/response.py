@@ -65,7 +65,7 @@ def accept(root: Element, expected: Expected) -> Judged:
     _status(response)
     _check(response, expected, signed=signed)
     sealed = _only_assertion(response)
-    opened = _opened(sealed, expected) if sealed.tag == _ASSERTIONS[1] else None
+    opened = _opened(sealed, expected, authentic=signed) if sealed.tag == _ASSERTIONS[1] else None
     element = sealed if opened is None else _inside(opened)
     if element.find(_SIGNATURE) is not None:
         with refusing(Code.SIGNATURE):
@@ -120,9 +120,9 @@ def _only_assertion(response: Element) -> Element:
     return found[0]
 
 
-def _opened(sealed: Element, expected: Expected) -> bytes:
+def _opened(sealed: Element, expected: Expected, *, authentic: bool) -> bytes:
     with refusing(Code.DECRYPTION):
-        return decryption.decrypted(sealed, expected.keys)
+        return decryption.decrypted(sealed, expected.keys, authentic=authentic)
 
 
 def _inside(opened: bytes) -> Element:
