@@ -90,6 +90,12 @@ class Settings(BaseModel):
         24.0, gt=0, le=24 * 90, description="How long a client certificate of our own CA lives (`connector ca`)."
     )
 
+    session_hours: float = Field(8.0, gt=0, le=168, description="How long a person who has signed in stays so at most.")
+    session_idle_minutes: float = Field(30.0, gt=0, le=1440, description="After how long without use a session ends.")
+    idp_refresh_hours: float = Field(
+        6.0, ge=0, le=168, description="How often metadata of workforce IdPs are read again; 0: only by command."
+    )
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:

@@ -18,7 +18,8 @@ from connector.storage.db import Database, Transaction
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: kind `client` (inbound SCIM client), `agent`, `operator` (the command line) or `system` (worker, sealer).
+    """Who asks: kind `client` (inbound SCIM client), `agent`, `person` (signed in), `idp` (a workforce IdP), `operator` (the command
+    line) or `system` (worker, sealer).
 
     `own_only`: it may see and touch only what it has created; `if_match`: it must name the version that it changes; `rate`: requests
     per second, 0 for no limit. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
