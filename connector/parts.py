@@ -86,6 +86,7 @@ class Parts:
         """A worker of this deployment, not yet started."""
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
         from connector.edges.saml import blueprint as saml
+        from connector.edges.saml.sp import registry
 
         settings = self.settings
         logout = saml.logout_sender(
@@ -102,6 +103,9 @@ class Parts:
             poll_seconds=settings.poll_seconds,
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
             schedule=self.schedule,
+            chores=[
+                registry.refresher(self.domain, hours=settings.idp_refresh_hours, http=HttpClient(read_timeout=10))
+            ],
         )
 
 
@@ -110,7 +114,7 @@ def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_
     catalogue = catalogue_file.read(settings.catalogue_file)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
-    domain = Domain(database, KeyRing(settings.keys, clock=clock))
+    domain = Domain(database, KeyRing(settings.keys, clock=clock), longest_days=settings.credential_days)
     own = [settings.mappings_dir] if settings.mappings_dir else []
     connections = Connections(domain, [*own, shipped_folder()])
     return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from connector.core.errors import Misconfigured
+from connector.core.lives import LONGEST_DAYS
 
 PREFIX = "CONNECTOR_"
 CONFIG = "CONNECTOR_CONFIG"
@@ -81,8 +82,18 @@ class Settings(BaseModel):
     delegation_depth: int = Field(3, ge=1, le=8, description="How many may act for one another in a chain.")
     id_jag: bool = Field(False, description="Issue and accept identity assertion authorization grants (ID-JAG).")
 
+    credential_days: dict[str, int] = Field(
+        dict(LONGEST_DAYS),
+        description="Longest life in days of an agent's credentials, by kind: `client_secret=180,api_key=30`, or a TOML table.",
+    )
     certificate_hours: float = Field(
         24.0, gt=0, le=24 * 90, description="How long a client certificate of our own CA lives (`connector ca`)."
+    )
+
+    session_hours: float = Field(8.0, gt=0, le=168, description="How long a person who has signed in stays so at most.")
+    session_idle_minutes: float = Field(30.0, gt=0, le=1440, description="After how long without use a session ends.")
+    idp_refresh_hours: float = Field(
+        6.0, ge=0, le=168, description="How often metadata of workforce IdPs are read again; 0: only by command."
     )
 
     @field_validator("trusted_proxies")
@@ -94,6 +105,21 @@ class Settings(BaseModel):
             except ValueError as problem:
                 raise ValueError(f"must be addresses or networks such as 10.0.0.1,192.0.2.0/24: {problem}") from problem
         return value
+
+    @field_validator("credential_days", mode="before")
+    @classmethod
+    def _days_by_kind(cls, value: object) -> object:
+        """What is not named keeps its default."""
+        if isinstance(value, str):
+            parts = [one.strip().partition("=") for one in value.split(",") if one.strip()]
+            value = {name.strip(): days.strip() for name, _, days in parts}
+        if not isinstance(value, dict):
+            raise ValueError("must be like client_secret=180,api_key=30")
+        for kind, days in value.items():
+            if kind not in LONGEST_DAYS or not re.fullmatch("[1-9][0-9]{0,3}", str(days)):
+                known = ", ".join(LONGEST_DAYS)
+                raise ValueError(f"must be kind=days (1 to 9999) with kinds of {known}; {kind}={days} is none")
+        return {**LONGEST_DAYS, **value}
 
     @field_validator("tls_certificate", "tls_key")
     @classmethod

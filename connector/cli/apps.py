@@ -1,6 +1,5 @@
 """Commands about agent-facing applications."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -28,8 +27,9 @@ def add_app(name: str, metadata: str, as_json: bool) -> None:
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
     from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
+    from connector.edges.saml.fetch import metadata_at
 
-    provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
+    provider = service_provider.register(parts().domain, operator(), name=name, metadata=metadata_at(metadata))
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
 
@@ -128,17 +128,3 @@ def remove_app(name: str) -> None:
     with parts().domain.change(operator()) as unit:
         apps.remove(unit, name)
     click.echo(f"{name} is removed.")
-
-
-def _metadata(place: str) -> bytes:
-    if place.startswith(("http://", "https://")):
-        from connector.core.http import HttpClient  # imported here: most commands ask nobody
-
-        answer = HttpClient().send("GET", place)
-        if answer.status != 200:
-            raise Invalid(f"{place} answered {answer.status}", field="metadata")
-        return answer.body
-    try:
-        return Path(place).read_bytes()
-    except OSError as problem:
-        raise Invalid(f"{place}: {problem.strerror}", field="metadata") from problem

@@ -139,9 +139,10 @@ def list_keys(as_json: bool) -> None:
 @click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
 def rotate_key(purpose: str) -> None:
-    """Make one more key for access tokens, or with `saml` for assertions. The old ones still verify.
+    """Make one more key for access tokens, with `saml` for assertions, or with `sp` for requests to workforce IdPs.
 
-    It is published at once, and signs ten minutes later, or with saml 14 days later, when whoever keeps our metadata has it.
+    The old ones still verify. It is published at once, and signs ten minutes later, or with saml and sp 14 days later, when
+    whoever keeps our metadata has it.
 
     Example: connector keys rotate
     """
@@ -164,7 +165,7 @@ def retire_key(id: str) -> None:
     """
     assembled = parts()
     ring = assembled.domain.keys
-    purpose = "saml" if any(key.id == id for key in ring.all("saml")) else "oauth"
+    purpose = next((one for one in PUBLISHED_FIRST if any(key.id == id for key in ring.all(one))), "oauth")
     ring.retire(purpose, id)
     with assembled.domain.change(operator()) as unit:
         clients.forget_cached(unit)

@@ -182,7 +182,7 @@ class Attempts:
             wait = asked if asked is not None else min(LONGEST_WAIT, back_off(target.failures, _TARGET_WAIT / 5))
             until = to_text(unit.tx.moment + timedelta(seconds=wait))
             if until > blocked_until:
-                another = blocked_until <= unit.tx.now  # pushes that were under way together fail together, and count as one
+                another = blocked_until <= unit.tx.now  # pushes that were under way together count as one failure
                 targets.block(unit.tx, name, until=until, problem=problem.detail, failures=int(another))
                 if another and target.failures + 1 == QUARANTINE:
                     unit.record(Action.TARGET_QUARANTINED, "target", name, why=problem.detail)

@@ -4,7 +4,7 @@ Each destination has a lane of its own, so that one which hangs holds up nobody 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connector.core import ids
@@ -14,6 +14,7 @@ from connector.domain import agents, audit, rotation
 from connector.domain.audit import Sealer
 from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.attempt import Attempts, Job
+from connector.provisioning.chores import Chore, Chores
 from connector.provisioning.connections import Connections
 from connector.provisioning.gates import Gates
 from connector.provisioning.lanes import Lane
@@ -46,6 +47,7 @@ class Worker:
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
         schedule: Schedule | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._domain = domain
         self._tell_app = tell_app
@@ -56,11 +58,10 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
         self._schedule = schedule
+        self._chores = Chores(chores)
         self._lanes: dict[str, Lane] = {}  # changed by the loop only
         self._stopping = threading.Event()
-        self._room = (
-            threading.Event()
-        )  # pushes have ended: there is room for the next, and no need to wait for the poll
+        self._room = threading.Event()  # pushes have ended: no need to wait for the poll
         self._housekept = 0.0
         self._rotated = 0.0
         self._renewed = 0.0
@@ -168,6 +169,7 @@ class Worker:
         self._renew()
         if self._schedule is not None:
             self._schedule.start_due()
+        self._chores.start_due(now)
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)

@@ -15,7 +15,7 @@ from connector.core.http import HttpClient
 from connector.domain import sign_on
 from connector.domain.tokens import DeadToken
 from connector.domain.unit import SYSTEM, Caller, Domain
-from connector.edges.saml import ecp, metadata, names, slo, soap, sso, unsolicited
+from connector.edges.saml import ecp, metadata, names, post_form, slo, soap, sso, unsolicited
 from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import render
 from connector.edges.saml.issue import IdentityProvider
@@ -188,7 +188,7 @@ def _soap(content: bytes, status: int, retry_after: int | None = None) -> flask.
 
 def _page(content: str, status: int, retry_after: int | None = None) -> flask.Response:
     response = flask.Response(content, status, content_type="text/html; charset=utf-8")
-    response.headers.update(sso.HEADERS)
+    response.headers.update(post_form.HEADERS)
     return _waiting(response, retry_after)
 
 

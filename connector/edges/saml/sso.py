@@ -4,29 +4,17 @@ The request comes by Redirect or POST with the agent's credentials in the Author
 """
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from html import escape
 
 from connector.core.errors import Invalid
 from connector.domain.unit import Caller
-from connector.edges.saml import redirect, signature, xml
+from connector.edges.saml import post_form, redirect, signature, xml
 from connector.edges.saml.issue import IdentityProvider, Issued, issue
 from connector.edges.saml.names import BINDING_POST
 from connector.edges.saml.request import Message
 
 MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
-_SCRIPT = "document.forms[0].submit()"
-_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-cache, no-store",  # bindings section 3.5.5.1
-    "Pragma": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True)
@@ -89,12 +77,7 @@ def form(issued: Issued, relay_state: str | None) -> str:
     fields = {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
     if relay_state is not None:
         fields["RelayState"] = relay_state
-    inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items())
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signing in</title></head><body>'
-        f'<form method="post" action="{escape(issued.consumer_url)}">{inputs}'
-        f'<noscript><button type="submit">Continue</button></noscript></form><script>{_SCRIPT}</script></body></html>'
-    )
+    return post_form.page(issued.consumer_url, fields, title="Signing in")
 
 
 def problem_page(detail: str) -> str:
