@@ -29,6 +29,7 @@ class Subject:
     link: Link | None
     deleted: str | None = None
     ignored: frozenset[str] = frozenset()  # accounts that a person has decided not to be the agent's
+    in_question: bool = False  # a person is asked about it
 
     @property
     def name(self) -> str:
@@ -39,9 +40,11 @@ class Subject:
 def gather(unit: Unit, agent_ids: list[str], target: str, base_url: str) -> list[Subject]:
     """All that the accounts of these agents depend on, with their links and with what people have decided about them."""
     held = links.among(unit.tx, target, agent_ids)
-    ignored = cases.ignored_among(unit.tx, target, agent_ids)
+    asked, decided = cases.among(unit.tx, target, agent_ids)
     subjects = gather_many(unit, agent_ids, target, held, base_url)
-    return [replace(one, ignored=ignored[one.id]) if one.id in ignored else one for one in subjects]
+    if not asked and not decided:
+        return subjects
+    return [replace(one, ignored=decided.get(one.id, frozenset()), in_question=one.id in asked) for one in subjects]
 
 
 def gather_many(

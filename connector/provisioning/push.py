@@ -236,7 +236,8 @@ def _settle(
 ) -> None:
     """What is recorded beside the steps: fresh drift, that nothing is left to link, and that no person need decide any more."""
     subject = seen.subject
-    cases.settle(unit.tx, at.name, subject.id)
+    if subject.in_question:
+        cases.settle(unit.tx, at.name, subject.id)
     for one in seen.decision.drift:
         if one.fresh:
             detail = {"attribute": one.attribute, "policy": one.policy, "found": one.found, "last": one.last}

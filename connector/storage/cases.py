@@ -32,10 +32,10 @@ class Case:
 
 
 _COLUMNS = [_c[name] for name in Case.__dataclass_fields__]
-_decided = sa.or_(_c.state == "ignored", _c.state == "unlinked")
+_DECIDED = ("ignored", "unlinked")
 _one = (_c.target == sa.bindparam("target"), _c.about == sa.bindparam("about"))
-_ignored_among = Prepared(
-    sa.select(_c.about, _c.accounts).where(_c.target == sa.bindparam("target"), within(_c.about, "ids"), _decided)
+_among = Prepared(
+    sa.select(_c.about, _c.state, _c.accounts).where(_c.target == sa.bindparam("target"), within(_c.about, "ids"))
 )
 _settle = Prepared(
     sa.update(t.correlation_case)
@@ -96,14 +96,19 @@ def listing(tx: Transaction, *, target: str = "", state: str = "open") -> list[C
 
 def ignored(tx: Transaction, target: str) -> dict[str, frozenset[str]]:
     """What is decided not to belong together: agent (or account without one) to the accounts."""
-    decided = sa.select(_c.about, _c.accounts).where(_c.target == target, _decided)
+    decided = sa.select(_c.about, _c.accounts).where(_c.target == target, _c.state.in_(_DECIDED))
     return {about: frozenset(orjson.loads(accounts)) for about, accounts in tx.execute(decided)}
 
 
-def ignored_among(tx: Transaction, target: str, ids: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The same of these agents."""
-    rows = _ignored_among.all(tx, target=target, ids=orjson.dumps(list(ids)).decode())
-    return {about: frozenset(orjson.loads(accounts)) for about, accounts in rows}
+def among(tx: Transaction, target: str, ids: Iterable[str]) -> tuple[set[str], dict[str, frozenset[str]]]:
+    """Of these agents those whose case is open, and of those where something is decided not to belong to them, what."""
+    open_, decided = set(), {}
+    for about, state, accounts in _among.all(tx, target=target, ids=orjson.dumps(list(ids)).decode()):
+        if state == "open":
+            open_.add(about)
+        elif state in _DECIDED:
+            decided[about] = frozenset(orjson.loads(accounts))
+    return open_, decided
 
 
 def _case(row: sa.Row[tuple[object, ...]]) -> Case:
