@@ -29,6 +29,7 @@ SERVERS: dict[str, Needs] = {
         programs=("slapd", "slapadd", "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/core.schema"),
         packages=("slapd", "ldap-utils"),
     ),
+    "ds389": Needs(programs=("ns-slapd", "dscreate"), packages=("389-ds-base",)),
     "samba": Needs(
         programs=(
             "samba",
