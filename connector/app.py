@@ -1,5 +1,6 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -113,6 +114,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
     app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema))
     _correlate(app)
+    _tell_where_tokens_are_had(app, f"{settings.url}/.well-known/oauth-protected-resource")
     _render_errors(app)
     return app
 
@@ -128,6 +130,18 @@ def _correlate(app: Flask) -> None:
             request.max_content_length = _MAX_BODY  # an edge may have set less
             request.get_data()  # a body that was refused unread would make the server cut the connection under the client
         response.headers["Correlation-Id"] = ids.correlation_id.get()
+        return response
+
+
+def _tell_where_tokens_are_had(app: Flask, metadata: str) -> None:
+    """RFC 9728 section 5.1: a refused caller finds our metadata, and by it the authorization server, in the challenge."""
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        challenge = response.headers.get("WWW-Authenticate", "")
+        if response.status_code == 401 and challenge:
+            told = re.sub(r"\b(Bearer|DPoP) ", lambda found: f'{found[0]}resource_metadata="{metadata}", ', challenge)
+            response.headers["WWW-Authenticate"] = told
         return response
 
 

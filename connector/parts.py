@@ -114,7 +114,7 @@ def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_
     catalogue = catalogue_file.read(settings.catalogue_file)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
-    domain = Domain(database, KeyRing(settings.keys, clock=clock))
+    domain = Domain(database, KeyRing(settings.keys, clock=clock), longest_days=settings.credential_days)
     own = [settings.mappings_dir] if settings.mappings_dir else []
     connections = Connections(domain, [*own, shipped_folder()])
     return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)

@@ -57,6 +57,8 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
         workers=settings.workers,
         blocking_threads=settings.threads,
         websockets=False,
+        ssl_cert=settings.tls_certificate,
+        ssl_key=settings.tls_key,
         log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
     ).serve()
 

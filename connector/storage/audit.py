@@ -45,7 +45,8 @@ _place = Prepared(sa.update(t.audit_event).where(_e.seq == sa.bindparam("seq_"))
 
 
 def add(tx: Transaction, event: EventRow) -> None:
-    _add(
+    """Written at the end of the transaction."""
+    _add.later(
         tx,
         id=event.id,
         time=event.time,

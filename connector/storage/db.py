@@ -1,8 +1,4 @@
-"""The database: engine, transactions, migrations. SQLite in one file by default, PostgreSQL by URL; the same code on both.
-
-A session is one connection with both faces: the driver's own, for BEGIN, COMMIT and prepared statements, and SQLAlchemy's, for
-everything else. SQLAlchemy is told that the connection commits by itself, so that only we open and close transactions.
-"""
+"""The database: engine, transactions, migrations. SQLite in one file by default, PostgreSQL by URL; the same code on both."""
 
 import sqlite3
 from collections import deque
@@ -21,7 +17,8 @@ from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
 from connector.storage.failures import busy, translated
 from connector.storage.folding import create_fold
-from connector.storage.writer_queue import WriterQueue
+from connector.storage.group_commit import GroupCommit
+from connector.storage.session import Session
 
 SCHEMA = "0004"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,7 +39,7 @@ _BEGIN = {
 class Transaction:
     """One transaction: the moment it began at, where new ids come from, and two ways to run statements."""
 
-    def __init__(self, session: "_Session", engine: sa.Engine, moment: datetime, new_id: NewId) -> None:
+    def __init__(self, session: Session, engine: sa.Engine, moment: datetime, new_id: NewId) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.sqlite = self.dialect == "sqlite"
@@ -51,6 +48,7 @@ class Transaction:
         self._session = session
         self._driver = session.driver
         self._violation = engine.dialect.loaded_dbapi.IntegrityError
+        self._put_off: list[tuple[str, Any]] = []
 
     @cached_property
     def now(self) -> str:
@@ -72,52 +70,35 @@ class Transaction:
         except self._violation as problem:
             raise sa.exc.IntegrityError(text, None, problem) from problem
 
+    def put_off(self, text: str, values: Any) -> None:
+        """Run a prepared statement's text at the end of the transaction, in one go with its like: a Bulk has a hundred of them."""
+        self._put_off.append((text, values))
+
+    def flush(self) -> None:
+        """Run what was put off."""
+        alike: dict[str, list[Any]] = {}
+        for text, values in self._put_off:
+            alike.setdefault(text, []).append(values)
+        self._put_off.clear()
+        for text, rows in alike.items():
+            if len(rows) == 1:
+                self.run(text, rows[0])
+            else:
+                self._driver.cursor().executemany(text, rows)
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone where it raises, and the transaction goes on."""
         self._driver.execute("SAVEPOINT step")
+        before = len(self._put_off)
         try:
             yield
         except BaseException:
+            del self._put_off[before:]
             self._driver.execute("ROLLBACK TO SAVEPOINT step")
             self._driver.execute("RELEASE SAVEPOINT step")
             raise
         self._driver.execute("RELEASE SAVEPOINT step")
-
-
-class _Session:
-    """A connection that is kept between transactions: taking one from SQLAlchemy's pool costs more than a small transaction."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self.connection = engine.connect()
-        self.driver: Any = self.connection.connection.dbapi_connection
-
-    def begin(self, statement: str | None) -> bool:
-        """False where the connection is broken, or the database is locked by somebody who does not queue."""
-        try:
-            if statement:
-                self.driver.execute(statement)
-        except self.connection.dialect.loaded_dbapi.OperationalError:
-            return False
-        return True
-
-    def end(self, statement: str | None) -> None:
-        if statement:
-            done = self.driver.execute(statement)
-            if statement == "COMMIT" and getattr(done, "statusmessage", "COMMIT") != "COMMIT":
-                # PostgreSQL answers so where a statement had failed, and our code went on as if it had not
-                raise RuntimeError("the transaction had failed before its end: the database has kept nothing of it")
-        if self.connection.in_transaction():
-            self.connection.rollback()  # SQLAlchemy's own book-keeping: the driver has no transaction any more
-
-    @property
-    def broken(self) -> bool:
-        """The connection is gone for good; both faces are asked, since either may have noticed."""
-        return self.connection.invalidated or bool(getattr(self.driver, "closed", False))
-
-    def discard(self) -> None:
-        self.connection.invalidate()
-        self.connection.close()
 
 
 class Database:
@@ -130,8 +111,10 @@ class Database:
         self.engine = _engine(self.url)
         self._own = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.dialect = self.url.get_backend_name()
-        self._idle: deque[_Session] = deque()
-        self._queue = WriterQueue(self.url.database) if self.dialect == "sqlite" and self.url.database else None
+        self._idle: deque[Session] = deque()
+        self._writers = (
+            self._group_commit(self.url.database) if self.dialect == "sqlite" and self.url.database else None
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -139,12 +122,20 @@ class Database:
 
         Unavailable where the database cannot be reached, or where two transactions stood in each other's way.
         """
-        if self._queue is None:
+        if self._writers is None:
             with self._begun(writing=True) as transaction:
                 yield transaction
             return
-        with self._queue, self._begun(writing=True) as transaction:
-            yield transaction
+        try:
+            with self._writers.turn() as session:
+                transaction = Transaction(session, self._own, self.clock(), self._new_id)
+                yield transaction
+                transaction.flush()
+        except Exception as problem:
+            meant = translated(problem)
+            if meant is None:
+                raise
+            raise meant from problem
 
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
@@ -163,7 +154,9 @@ class Database:
         session = None
         try:
             session = self._begin(_BEGIN[self.dialect, writing])
-            yield Transaction(session, self._own, self.clock(), self._new_id)
+            transaction = Transaction(session, self._own, self.clock(), self._new_id)
+            yield transaction
+            transaction.flush()
             session.end("COMMIT" if writing is not None else None)
         except BaseException as problem:
             if session is not None:
@@ -174,20 +167,32 @@ class Database:
             raise meant from problem
         self._idle.append(session)
 
-    def _begin(self, statement: str | None) -> _Session:
+    def _group_commit(self, file: str) -> GroupCommit:
+        def commit(session: Session) -> None:
+            session.end("COMMIT")
+            self._idle.append(session)
+
+        return GroupCommit(
+            file,
+            lambda: self._begin(_BEGIN["sqlite", True]),
+            commit,
+            lambda session: self._roll_back(session, begun=True),
+        )
+
+    def _begin(self, statement: str | None) -> Session:
         while self._idle:
             with suppress(IndexError):  # another thread took the last one
                 session = self._idle.pop()
                 if session.begin(statement):
                     return session
                 self._forget(session)  # the server was restarted since; a fresh connection tells whether it is back
-        session = _Session(self._own)
+        session = Session(self._own)
         if not session.begin(statement):
             self._forget(session)
             raise busy()
         return session
 
-    def _roll_back(self, session: _Session, *, begun: bool) -> None:
+    def _roll_back(self, session: Session, *, begun: bool) -> None:
         try:
             session.end("ROLLBACK" if begun else None)
         except (sa.exc.SQLAlchemyError, self._own.dialect.loaded_dbapi.Error):
@@ -198,7 +203,7 @@ class Database:
             else:
                 self._idle.append(session)
 
-    def _forget(self, session: _Session) -> None:
+    def _forget(self, session: Session) -> None:
         """Where one connection is broken the others are, too."""
         session.discard()
         while self._idle:

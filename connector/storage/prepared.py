@@ -23,10 +23,17 @@ class Prepared:
 
     def __call__(self, tx: "Transaction", **values: Any) -> Any:
         """Run it; the driver's cursor. IntegrityError where a constraint is violated, as from Core."""
+        return tx.run(*self._bound(tx, values))
+
+    def later(self, tx: "Transaction", **values: Any) -> None:
+        """Run it at the end of the transaction, which reads nothing of it: all of one kind go in one go."""
+        tx.put_off(*self._bound(tx, values))
+
+    def _bound(self, tx: "Transaction", values: dict[str, Any]) -> tuple[str, Any]:
         text, order, constants = self._texts.get(tx.dialect) or self._compile(tx)
         if constants:
             values = {**constants, **values}
-        return tx.run(text, values if order is None else [values[name] for name in order])
+        return text, values if order is None else [values[name] for name in order]
 
     def first(self, tx: "Transaction", **values: Any) -> Any:
         """The first row as a tuple, or None."""

@@ -33,8 +33,8 @@ class Place:
 
 
 def count(tx: Transaction, kind: str, seq: int, delta: int) -> None:
-    """One more (1) or one fewer (-1) of that kind."""
-    _add(tx, kind=kind, block=seq // BLOCK, delta=delta)
+    """One more (1) or one fewer (-1) of that kind; written at the end of the transaction."""
+    _add.later(tx, kind=kind, block=seq // BLOCK, delta=delta)
 
 
 def total(tx: Transaction, kind: str) -> int:

@@ -51,6 +51,7 @@ def test_summing_up_changes_no_count(database, small_blocks):
         held = [resources.insert(tx, _record()) for _ in range(30)]
         for gone in held[::3]:
             resources.delete(tx, gone)
+    with database.transaction() as tx:
         before = tally.place(tx, "person", 11)
 
         went = tally.sum_up(tx, many=2)
@@ -63,6 +64,7 @@ def test_summing_up_changes_no_count(database, small_blocks):
 def test_a_page_behind_another_goes_on_where_it_ended(database):
     with database.transaction() as tx:
         ids = [resources.insert(tx, _record()).id for _ in range(10)]
+    with database.snapshot() as tx:
         seen, after = [], None
         while True:
             found = search.search(tx, Wanted((("person", None),), "", limit=3, after=after))
