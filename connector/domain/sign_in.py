@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
 from connector.core.clock import from_text, to_text
 from connector.core.errors import Conflict, Invalid
 from connector.core.query import comparison_key
@@ -142,7 +144,8 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         return outcome
     person, next = outcome
     settings = workforce.settings(vouched.idp)
-    roles = idp_settings.given(settings.roles, vouched.attributes.get(settings.groups_attribute, ()))
+    giving = {group for _, group in settings.roles}
+    groups = sorted(giving.intersection(vouched.attributes.get(settings.groups_attribute, ())))
     token, expires = new_secret("acp"), unit.tx.moment + life
     if vouched.session_until is not None:
         expires = min(expires, vouched.session_until)
@@ -154,7 +157,7 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         name_id=vouched.name_id,
         subject=vouched.subject,
         session_index=vouched.session_index,
-        roles=" ".join(sorted(roles)),
+        groups=orjson.dumps(groups).decode(),
         context=vouched.context,
         authenticated=to_text(vouched.authenticated),
         begun=unit.tx.now,
@@ -169,7 +172,7 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         session=session.id,
         idp=vouched.idp.name,
         identifier=vouched.assertion_id,
-        roles=sorted(roles) or None,
+        roles=sorted(idp_settings.given(settings.roles, groups)) or None,
         context=vouched.context,
         unsolicited=True if vouched.request is None else None,
     )

@@ -156,6 +156,8 @@ def test_roles_come_from_the_idp_from_our_groups_and_from_owned_agents(
         groups.remove(unit.tx, group.id, [ada])
         owners.assign(unit.tx, agent.id, [])
     assert "<td>admin</td>" in browser.get("/").text, "what ends here ends at once"
+    trust(idp, roles=())
+    assert "<td>none</td>" in browser.get("/").text
 
 
 def test_a_person_is_made_where_that_was_chosen(
