@@ -13,7 +13,7 @@ from connector.core.clock import from_text
 from connector.core.secret import fingerprint
 from connector.domain import idp_settings
 from connector.domain.events import Action
-from connector.domain.idp_settings import OWNER, IdpSettings
+from connector.domain.idp_settings import OWNER
 from connector.domain.unit import Caller, Unit
 from connector.storage import groups, owners, resources, sign_ins, workforce
 from connector.storage.resources import Record
@@ -119,13 +119,11 @@ def agents_of(unit: Unit, person_id: str) -> list[Record]:
 
 
 def _roles(unit: Unit, session: Session) -> frozenset[str]:
-    """From the groups that the IdP said then, from ours as they are now, and from the agents that the person owns now."""
+    """From what the IdP said then, from our groups as they are now, and from the agents that the person owns now."""
     idp = workforce.by_name(unit.tx, session.idp)
-    settings = idp_settings.from_json(idp.settings) if idp else IdpSettings()
-    theirs: list[str] = orjson.loads(session.groups)
-    ours = groups.nested(unit.tx, [session.person_id]).get(session.person_id, []) if settings.role_groups else []
-    roles = idp_settings.given(settings.roles, theirs)
-    roles |= idp_settings.given(settings.role_groups, [id for id, _, _ in ours])
+    table = idp_settings.from_json(idp.settings).role_groups if idp else ()
+    joined = groups.nested(unit.tx, [session.person_id]).get(session.person_id, []) if table else []
+    roles = frozenset(session.roles.split()) | idp_settings.given(table, [id for id, _, _ in joined])
     return roles | {OWNER} if agents_of(unit, session.person_id) else roles
 
 

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
 from connector.core.clock import from_text, to_text
 from connector.core.errors import Conflict, Invalid
 from connector.core.query import comparison_key
@@ -144,8 +142,7 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         return outcome
     person, next = outcome
     settings = workforce.settings(vouched.idp)
-    giving = {group for _, group in settings.roles}
-    groups = sorted(giving.intersection(vouched.attributes.get(settings.groups_attribute, ())))
+    roles = idp_settings.given(settings.roles, vouched.attributes.get(settings.groups_attribute, ()))
     token, expires = new_secret("acp"), unit.tx.moment + life
     if vouched.session_until is not None:
         expires = min(expires, vouched.session_until)
@@ -157,7 +154,7 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         name_id=vouched.name_id,
         subject=vouched.subject,
         session_index=vouched.session_index,
-        groups=orjson.dumps(groups).decode(),
+        roles=" ".join(sorted(roles)),
         context=vouched.context,
         authenticated=to_text(vouched.authenticated),
         begun=unit.tx.now,
@@ -172,7 +169,7 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
         session=session.id,
         idp=vouched.idp.name,
         identifier=vouched.assertion_id,
-        roles=sorted(idp_settings.given(settings.roles, groups)) or None,
+        roles=sorted(roles) or None,
         context=vouched.context,
         unsolicited=True if vouched.request is None else None,
     )

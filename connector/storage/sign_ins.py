@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Session:
-    """`name_id` is the NameID element as it was issued (XML), `subject` its text; `groups` are the IdP's, as JSON."""
+    """`name_id` is the NameID element as it was issued (XML), `subject` its text; `roles` are separated by spaces."""
 
     id: str
     token_hash: str
@@ -33,7 +33,7 @@ class Session:
     name_id: str
     subject: str
     session_index: str | None
-    groups: str
+    roles: str
     context: str | None
     authenticated: str
     begun: str

@@ -41,7 +41,7 @@ person_session = sa.Table(
     sa.Column("name_id", Text, nullable=False),  # the NameID element as the IdP issued it, for logout
     sa.Column("subject", Text, nullable=False),  # its text, to find the session by
     sa.Column("session_index", Text, nullable=True),
-    sa.Column("groups", Text, nullable=False),  # those that the IdP said and that give roles, as JSON
+    sa.Column("roles", Text, nullable=False),  # that follow from what the IdP said, separated by spaces
     sa.Column("context", Text, nullable=True),  # the authentication context class
     moment("authenticated"),
     moment("begun"),

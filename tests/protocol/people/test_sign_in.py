@@ -157,8 +157,19 @@ def test_roles_come_from_the_idp_from_our_groups_and_from_owned_agents(
         groups.remove(unit.tx, group.id, [ada])
         owners.assign(unit.tx, agent.id, [])
     assert "<td>admin</td>" in browser.get("/").text, "what ends here ends at once"
+
+
+def test_whoever_has_signed_in_does_so_again_where_who_is_who_was_changed(
+    idp: Idp, trust: Trust, ada: str, sign_in: SignIn, told: Told
+) -> None:
+    trust(idp, groups_attribute="groups", roles=(("admin", "admins"),))
+    browser = sign_in(attributes={"groups": ("admins",)})
+
+    trust(idp, title="Another", unsolicited=True)
+    assert browser.signed_in
     trust(idp, roles=())
-    assert "<td>none</td>" in browser.get("/").text
+    assert not browser.signed_in
+    assert [one["detail"]["by"] for one in told("sign-in:ended")] == ["idp changed"]
 
 
 def test_a_person_is_made_where_that_was_chosen(

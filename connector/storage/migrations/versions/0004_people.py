@@ -54,7 +54,7 @@ def upgrade() -> None:
         _text("name_id"),
         _text("subject"),
         _text("session_index", nullable=True),
-        _text("groups"),
+        _text("roles"),
         _text("context", nullable=True),
         _text("authenticated"),
         _text("begun"),
