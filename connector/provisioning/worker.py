@@ -61,9 +61,7 @@ class Worker:
         self._chores = Chores(chores)
         self._lanes: dict[str, Lane] = {}  # changed by the loop only
         self._stopping = threading.Event()
-        self._room = (
-            threading.Event()
-        )  # pushes have ended: there is room for the next, and no need to wait for the poll
+        self._room = threading.Event()  # pushes have ended: no need to wait for the poll
         self._housekept = 0.0
         self._rotated = 0.0
 
