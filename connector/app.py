@@ -16,8 +16,9 @@ from connector.core.logs import logger
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.edges.oauth import blueprint as oauth
-from connector.edges.oauth import client_auth, manage
 from connector.edges.oauth import errors as oauth_errors
+from connector.edges.oauth import manage
+from connector.edges.oauth.agent_door import AgentDoor
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.door import PREFIX, Door
@@ -53,6 +54,10 @@ def create_app(parts: Parts) -> Flask:
         recipient=f"{settings.url}{PREFIX}/token",
     )
 
+    idp = saml.identity_provider(
+        domain, base_url=settings.url, entity_id=settings.saml_entity_id, mapping_folders=parts.mapping_folders
+    )
+
     def shown() -> Shown:
         return door.shown(request)
 
@@ -73,7 +78,14 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             tokens=tokens,
             signer=signer,
-            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag, saml=own_assertions),
+            grants=Grants(
+                tokens,
+                signer,
+                issuer=settings.url,
+                id_jag=settings.id_jag,
+                saml=own_assertions,
+                assertions=saml.assertions(idp),
+            ),
             federation=federation,
             door=door,
             proofs=proofs,
@@ -81,11 +93,12 @@ def create_app(parts: Parts) -> Flask:
     )
     app.register_blueprint(
         saml.blueprint(
-            domain,
-            base_url=settings.url,
-            entity_id=settings.saml_entity_id,
-            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
-            mapping_folders=parts.mapping_folders,
+            idp,
+            authenticate=AgentDoor(door, tokens).arrive,
+            certificate=lambda asked: (
+                certificate.certificate if (certificate := door.shown_certificate(asked)) else None
+            ),
+            decide=tokens.standing_for,
         )
     )
     app.register_blueprint(

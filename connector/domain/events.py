@@ -55,6 +55,7 @@ class Action(StrEnum):
     APP_REMOVED = "app:removed"
     SIGN_ON_GRANTED = "sign-on:granted"
     SIGN_ON_REFUSED = "sign-on:refused"
+    ARTIFACT_REFUSED = "artifact:refused"
     SESSION_ENDED = "session:ended"
     APP_TOLD = "app:told"
     APP_NOT_TOLD = "app:not-told"

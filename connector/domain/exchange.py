@@ -12,6 +12,7 @@ from connector.core.clock import from_text
 from connector.core.errors import Denied
 from connector.domain import access, delegations, scopes
 from connector.domain.clients import AGENT_SCOPE
+from connector.domain.sign_on import Behalf
 from connector.domain.unit import Caller, Unit
 from connector.storage import resources
 
@@ -101,6 +102,19 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
         may_act=wish.may_act,
         risk=decision.risk,
     )
+
+
+def behalf(unit: Unit, caller: Caller, subject: Subject, *, audience: str, own: str, depth: int) -> Behalf | None:
+    """For whom else the agent may sign in to an application: by the same rules, where the application is a resource.
+
+    None where the subject is the agent itself. Denied where it may not, as `decide` has it.
+    """
+    if subject.id == caller.id and not subject.actors:
+        if subject.scopes is not None and AGENT_SCOPE not in subject.scopes:
+            raise Denied(f"the subject token has not the scope {AGENT_SCOPE}", field="scope")
+        return None
+    order = decide(unit, caller, subject, Wish(resource=audience), own=own, depth=depth)
+    return Behalf(order.subject, order.actors, order.parents, order.not_after)
 
 
 def wanted_of(unit: Unit, limit: frozenset[str], wish: Wish, *, own: str) -> tuple[str, frozenset[str]]:

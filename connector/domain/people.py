@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.domain import ownership, resources
+from connector.domain import ownership, resources, sessions
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
@@ -26,12 +26,14 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
     agents = owners.agents_of(unit.tx, before.id)
     if before.active and not after.active:
         ownership.left(unit, agents, before.id, "disabled")
+        sessions.end_all(unit, before.id)
     unit.look(agents, priority=work.UPDATE)
     return after
 
 
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
+    sessions.end_all(unit, record.id)
     agents = resources.remove(unit, record)
     tombstones.put(unit.tx, "person", record.id, record.name)
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)

@@ -6,7 +6,7 @@ from lxml import etree
 
 from connector.domain.app_settings import AppSettings
 from connector.edges.saml import names, xml
-from connector.edges.saml.issue import IdentityProvider
+from connector.edges.saml.idp import IdentityProvider
 from connector.edges.saml.names import DS, MD, MDUI, SAML, SAMLP, SHIBMD
 from connector.edges.saml.signature import certificate_text
 from connector.edges.saml.xml import Element

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,11 +18,11 @@ from connector.domain.unit import Caller, Domain
 from connector.edges.saml import xml
 from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.encryption import AES_256_GCM, RSA_OAEP
-from connector.edges.saml.names import BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
+from connector.edges.saml.names import BINDING_ARTIFACT, BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
 from connector.edges.saml.signature import MIN_RSA_BITS, PublicKey
 from connector.edges.saml.xml import Element
 
-_USABLE = (BINDING_POST, BINDING_PAOS)
+_USABLE = (BINDING_POST, BINDING_PAOS, BINDING_ARTIFACT)
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,17 @@ class ServiceProvider:
 
     def default_consumer(self, binding: str) -> Endpoint | None:
         """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
-        fitting = [one for one in self.consumers if one.binding == binding]
-        ranked = [one for one in fitting if one.default] + [one for one in fitting if one.default is None] + fitting
+        ranked = self.ranked([one for one in self.consumers if one.binding == binding])
         return ranked[0] if ranked else None
+
+    @staticmethod
+    def ranked(fitting: Sequence[Endpoint], *, artifact: bool = False) -> list[Endpoint]:
+        """Those of the preferred binding first, and among them the default. HTTP-Artifact is preferred where that was chosen."""
+
+        def rank(one: Endpoint) -> tuple[bool, int]:
+            return (one.binding == BINDING_ARTIFACT) != artifact, {True: 0, None: 1, False: 2}[one.default]
+
+        return sorted(fitting, key=rank)
 
     def logout(self, binding: str) -> Endpoint | None:
         return next((one for one in self.logouts if one.binding == binding), None)
@@ -113,7 +121,7 @@ def parsed(metadata: bytes) -> ServiceProvider:
     consumers = tuple(_endpoint(one) for one in role.findall(xml.name(MD, "AssertionConsumerService")))
     if not any(one.binding in _USABLE for one in consumers):
         raise Invalid(
-            "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST or PAOS",
+            "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST, HTTP-Artifact or PAOS",
             field="AssertionConsumerService",
         )
     return ServiceProvider(

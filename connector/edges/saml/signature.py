@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -58,9 +59,12 @@ class Signer:
     def algorithm(self) -> str:
         return RSA_SHA256 if isinstance(self._private, rsa.RSAPrivateKey) else ECDSA_SHA256
 
-    def sign(self, element: Element) -> None:
-        """Put a signature over the element into it: behind its Issuer, or first where there is none (metadata)."""
-        digest = base64.b64encode(hashlib.sha256(xml.canonical(element)).digest()).decode()
+    def sign(self, element: Element, prefixes: tuple[str, ...] = ()) -> None:
+        """Put a signature over the element into it: behind its Issuer, or first where there is none (metadata).
+
+        `prefixes` are those that stand in values, such as of xsi:type, where exclusive C14N does not look for them.
+        """
+        digest = base64.b64encode(hashlib.sha256(xml.canonical(element, prefixes)).digest()).decode()
         signature = etree.Element(xml.name(DS, "Signature"), nsmap={"ds": DS})
         info = xml.add(signature, DS, "SignedInfo")
         xml.add(info, DS, "CanonicalizationMethod", Algorithm=EC)
@@ -68,7 +72,10 @@ class Signer:
         reference = xml.add(info, DS, "Reference", URI="#" + element.get("ID", ""))
         transforms = xml.add(reference, DS, "Transforms")
         for algorithm in (_ENVELOPED, EC):
-            xml.add(transforms, DS, "Transform", Algorithm=algorithm)
+            transform = xml.add(transforms, DS, "Transform", Algorithm=algorithm)
+        if prefixes:
+            inclusive = etree.SubElement(transform, xml.name(EC, "InclusiveNamespaces"), nsmap={"ec": EC})
+            inclusive.set("PrefixList", " ".join(prefixes))
         xml.add(reference, DS, "DigestMethod", Algorithm=_SHA256)
         xml.add(reference, DS, "DigestValue", digest)
         xml.add(signature, DS, "SignatureValue", base64.b64encode(self.over(xml.canonical(info))).decode())
@@ -86,17 +93,22 @@ class Signer:
 
 
 class Signers:
-    """The signer of the key that signs now: another process may make a key, and a key may come to sign, while we run."""
+    """The signers of the keys that sign now: another process may make a key, and a key may come to sign, while we run."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._signer = (ring.active("saml"), Signer(ring.active("saml")))
+        self._signers = {"saml": (ring.active("saml"), Signer(ring.active("saml")))}
 
-    def current(self) -> Signer:
+    def current(self, purpose: str = "saml") -> Signer:
+        """The signer of that purpose of the key ring; Misconfigured where it has no such key."""
         self._ring.refresh()
-        key, signer = self._ring.active("saml"), self._signer
-        if signer[0] != key:
-            signer = self._signer = (key, Signer(key))
+        if not self._ring.all(purpose):
+            raise Misconfigured(
+                "SAML cannot sign.", [f"there is no key for {purpose}: connector keys rotate {purpose}"]
+            )
+        key, signer = self._ring.active(purpose), self._signers.get(purpose)
+        if signer is None or signer[0] != key:
+            signer = self._signers[purpose] = (key, Signer(key))
         return signer[1]
 
 
@@ -105,6 +117,12 @@ def certificate_text(key: SigningKey) -> str:
     if key.certificate is None:
         raise Misconfigured("SAML needs a certificate.", [f"key {key.id} has none"])
     return base64.b64encode(key.certificate.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def same_key(certificate: x509.Certificate, key: PublicKey) -> bool:
+    """Whether that is the certificate's key."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return hmac.compare_digest(certificate.public_key().public_bytes(*form), key.public_bytes(*form))
 
 
 def _position(element: Element) -> int:
