@@ -13,6 +13,7 @@ import orjson
 from cryptography import x509
 from werkzeug.serving import make_server
 
+from connector.core.clock import from_text
 from connector.core.errors import Denied, Unauthenticated
 from connector.core.http import HttpClient
 from connector.core.keys import KeyRing
@@ -151,7 +152,7 @@ def decide(unit: Unit, caller: Caller, subject: str, audience: str) -> Behalf | 
     standing = delegations.standing(unit, subject, caller.id)
     if not standing:
         raise Denied("no delegation stands")
-    return Behalf(subject, (caller.id,), (standing[0].id,))
+    return Behalf(subject, (caller.id,), (standing[0].id,), from_text(standing[0].not_after))
 
 
 def make_world(folder: Path, *, base_url: str, database: Database | None = None, keys: KeyRing | None = None) -> World:

@@ -8,7 +8,17 @@ import click
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid
 from connector.domain import apps
-from connector.domain.app_settings import ENCRYPT, MAX_SESSION_MINUTES, NAME_FROM, NAME_ID, SIGN
+from connector.domain.app_settings import (
+    BINDING,
+    CONFIRMATION,
+    DELEGATION,
+    ENCRYPT,
+    MAX_SESSION_MINUTES,
+    NAME_FROM,
+    NAME_ID,
+    SIGN,
+    SIGNATURE,
+)
 from connector.parts import Parts
 
 
@@ -63,6 +73,14 @@ def list_apps(as_json: bool) -> None:
     "--group", "groups", multiple=True, help="Only agents in such a group may sign in; give it more than once."
 )
 @click.option("--everybody", is_flag=True, help="Every agent may sign in, whatever its groups.")
+@click.option(
+    "--delegation", type=click.Choice(DELEGATION), help="How it is told who acts for whom; none: nobody does."
+)
+@click.option(
+    "--confirmation", type=click.Choice(CONFIRMATION), help="Who may use an assertion: its bearer, or its holder."
+)
+@click.option("--binding", type=click.Choice(BINDING), help="How a Response travels where the request does not say.")
+@click.option("--signature", type=click.Choice(SIGNATURE), help="What is signed with; rsa-sha256 is taken everywhere.")
 @click.option(
     "--relay", multiple=True, help="Address that an agent without a request may be brought to, and all below it."
 )

@@ -11,7 +11,7 @@ import click
 from connector import __version__
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
-from connector.core.keys import PUBLISHED_FIRST, PURPOSES
+from connector.core.keys import OPTIONAL, PUBLISHED_FIRST, PURPOSES
 from connector.domain import client_access, clients
 from connector.domain.events import Action
 from connector.parts import Parts
@@ -123,7 +123,7 @@ def list_keys(as_json: bool) -> None:
     ring = parts(checked=False).domain.keys
     found: list[dict[str, Any]] = [
         {"purpose": purpose, "id": key.id, "created": key.created, "signs": key == ring.active(purpose)}
-        for purpose in PURPOSES
+        for purpose in (*PURPOSES, *OPTIONAL)
         for key in ring.all(purpose)
     ]
     show(
@@ -162,7 +162,7 @@ def retire_key(id: str) -> None:
     """
     assembled = parts()
     ring = assembled.domain.keys
-    purpose = "saml" if any(key.id == id for key in ring.all("saml")) else "oauth"
+    purpose = next((one for one in PUBLISHED_FIRST if any(key.id == id for key in ring.all(one))), "oauth")
     ring.retire(purpose, id)
     with assembled.domain.change(operator()) as unit:
         clients.forget_cached(unit)

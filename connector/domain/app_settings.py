@@ -43,9 +43,9 @@ _FITTING = {
 class AppSettings:
     """As stored. `groups` are ids; where there are any, only agents in one of them may sign in there.
 
-    `name_from` chooses the value of the NameID (`agentId` is the id of whoever it is about); `relay` are the addresses that an agent may
-    ask to be brought to when it comes without a request (each with everything below it). `delegation` is how an assertion says who acts for whom, and `none` that there is none;
-    `binding` is how a Response travels where the request does not say.
+    `name_from` chooses the value of the NameID (`agentId` is the id of whoever it is about); `relay` are the addresses that
+    an agent may ask to be brought to when it comes without a request (each with everything below it). `delegation` is how an
+    assertion says who acts for whom, and `none` that nobody does; `binding` is how a Response travels where the request does not say.
     """
 
     sign: str = "both"

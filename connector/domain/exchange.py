@@ -82,7 +82,7 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
         limit &= subject.scopes
     parents, not_after = subject.parents, subject.not_after
     if now_acting != caller.id and caller.id not in (subject.may_act, subject.named):
-        standing = _standing(unit, subject, now_acting, caller, wish.scopes)
+        standing = _standing(unit, subject, now_acting, caller, wish, own=own)
         limit &= standing.scopes
         parents = (*parents, standing.id)
         ends = from_text(standing.not_after)
@@ -159,9 +159,9 @@ def _check_subject(unit: Unit, subject: Subject) -> None:
 
 
 def _standing(
-    unit: Unit, subject: Subject, now_acting: str, caller: Caller, wanted: frozenset[str]
+    unit: Unit, subject: Subject, now_acting: str, caller: Caller, wish: Wish, *, own: str
 ) -> delegations.Delegation:
-    """The delegation to the caller, of the subject itself or of the one who acts for it now."""
+    """The delegation to the caller, of the subject itself or of the one who acts for it now: one that has what is asked for."""
     found = delegations.standing(unit, subject.id, caller.id)
     if now_acting != subject.id:
         found += delegations.standing(unit, now_acting, caller.id)
@@ -170,4 +170,9 @@ def _standing(
             f"{caller.name} may not act for the subject: its token names nobody by may_act, and no delegation stands",
             field="subject_token",
         )
-    return next((one for one in found if wanted <= one.scopes), found[0])
+
+    def fits(one: delegations.Delegation) -> bool:
+        there = wish.resource is None or scopes.audience(unit, one.scopes, wish.resource, own=own)[1]
+        return wish.scopes <= one.scopes and bool(there)
+
+    return next((one for one in found if fits(one)), found[0])

@@ -134,8 +134,8 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
             name_id=granted.name_id,
             issued=unit.tx.now,
             expires=to_text(granted.session_until),
-            behind=_behind(behalf),
         ),
+        behind=_behind(behalf),
     )
     activity.seen(unit.tx, agent.id)
     unit.record(
@@ -192,8 +192,8 @@ def _session_end(unit: Unit, agent: Record, wish: Wish) -> datetime:
     return min(ends)
 
 
-def _behind(behalf: Behalf | None) -> str | None:
-    return " ".join((behalf.subject, *behalf.actors[1:], *behalf.parents)) if behalf else None
+def _behind(behalf: Behalf | None) -> tuple[str, ...]:
+    return (behalf.subject, *behalf.actors[1:], *behalf.parents) if behalf else ()
 
 
 def _facts(unit: Unit, subject: Record) -> Facts:

@@ -1,5 +1,6 @@
 """Agent-facing applications (SAML service providers) and the sessions that agents have there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -7,15 +8,12 @@ import sqlalchemy as sa
 from connector.storage import tables as t
 from connector.storage.db import Transaction
 
-_a, _s, _f = t.saml_app.c, t.saml_session.c, t.saml_artifact.c
+_a, _s = t.saml_app.c, t.saml_session.c
 
 
 @dataclass(frozen=True)
 class App:
-    """`metadata` is the EntityDescriptor as it was registered; `settings` is JSON.
-
-    `source` is JSON too, of an application whose metadata is read again by itself: `due` is when, `problem` why that failed.
-    """
+    """`metadata` is the EntityDescriptor as it was registered; `settings` is JSON."""
 
     entity_id: str
     name: str
@@ -23,17 +21,11 @@ class App:
     settings: str
     active: bool
     created: str
-    source: str | None = None
-    due: str | None = None
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class Session:
-    """`name_id` is the NameID element as it was issued (XML), which a LogoutRequest must repeat.
-
-    `behind` are the ids, one space between them, of those whose end ends the session as well, beside the agent's.
-    """
+    """`name_id` is the NameID element as it was issued (XML), which a LogoutRequest must repeat."""
 
     session_index: str
     agent_id: str
@@ -43,7 +35,6 @@ class Session:
     expires: str
     ended: str | None = None
     told: str | None = None
-    behind: str | None = None
 
 
 _APP = [_a[name] for name in App.__dataclass_fields__]
@@ -67,23 +58,21 @@ def app_by_name(tx: Transaction, name: str) -> App | None:
 def save_app(tx: Transaction, app: App) -> None:
     """Insert it, or bring its name, metadata, settings and state up to date."""
     values = vars(app)
-    changed = {key: values[key] for key in ("name", "metadata", "settings", "active", "source", "due", "problem")}
+    changed = {key: values[key] for key in ("name", "metadata", "settings", "active")}
     if tx.execute(sa.update(t.saml_app).where(_a.entity_id == app.entity_id).values(changed)).rowcount == 0:
         tx.execute(sa.insert(t.saml_app).values(values))
-
-
-def apps_due(tx: Transaction) -> list[App]:
-    """Those whose metadata is to be read again by now."""
-    query = sa.select(*_APP).where(_a.active, _a.source.is_not(None), _a.due <= tx.now).order_by(_a.due)
-    return [App(**row._asdict()) for row in tx.execute(query)]
 
 
 def delete_app(tx: Transaction, entity_id: str) -> None:
     tx.execute(sa.delete(t.saml_app).where(_a.entity_id == entity_id))
 
 
-def add_session(tx: Transaction, session: Session) -> None:
+def add_session(tx: Transaction, session: Session, behind: Iterable[str] = ()) -> None:
+    """`behind` are the ids of those whose end ends the session as well, beside the agent's."""
     tx.execute(sa.insert(t.saml_session).values(vars(session)))
+    rows = [{"id": id, "session_index": session.session_index} for id in sorted(set(behind))]
+    if rows:
+        tx.execute(sa.insert(t.saml_behind), rows)
 
 
 def end_sessions(tx: Transaction, id: str) -> list[tuple[str, str]]:
@@ -91,7 +80,8 @@ def end_sessions(tx: Transaction, id: str) -> list[tuple[str, str]]:
 
     Whose they were, and the entity ids of the applications that must be told.
     """
-    ends = sa.or_(_s.agent_id == id, sa.and_(_s.behind.is_not(None), _s.behind.contains(id, autoescape=True)))
+    behind = sa.select(t.saml_behind.c.session_index).where(t.saml_behind.c.id == id)
+    ends = sa.or_(_s.agent_id == id, _s.session_index.in_(behind))
     live = [ends, _s.ended.is_(None), _s.expires > tx.now]
     ended = sa.update(t.saml_session).where(*live).values(ended=tx.now).returning(_s.agent_id, _s.entity_id)
     return sorted({(agent_id, entity_id) for agent_id, entity_id in tx.execute(ended)})
@@ -128,23 +118,3 @@ def mark_told(tx: Transaction, session_indexes: list[str]) -> None:
 def sessions(tx: Transaction, agent_id: str) -> list[Session]:
     query = sa.select(*_SESSION).where(_s.agent_id == agent_id).order_by(_s.issued)
     return [Session(**row._asdict()) for row in tx.execute(query)]
-
-
-def keep_artifact(tx: Transaction, handle: str, entity_id: str, content: str, expires: str) -> None:
-    """Keep what an application may fetch once; what nobody can fetch any more goes."""
-    tx.execute(sa.delete(t.saml_artifact).where(_f.expires <= tx.now))
-    tx.execute(sa.insert(t.saml_artifact).values(handle=handle, entity_id=entity_id, content=content, expires=expires))
-
-
-def take_artifact(tx: Transaction, handle: str, entity_id: str) -> str | None:
-    """What that application may fetch by it, just this once. None where it cannot, whatever the reason."""
-    mine = [_f.handle == handle, _f.entity_id == entity_id, _f.expires > tx.now, _f.content != ""]
-    row = tx.execute(sa.select(_f.content).where(*mine).with_for_update()).first()
-    if row is None or tx.execute(sa.update(t.saml_artifact).where(*mine).values(content="")).rowcount == 0:
-        return None
-    return str(row[0])
-
-
-def artifact_owner(tx: Transaction, handle: str) -> str | None:
-    """The application that an artifact was for, fetched or not; None where there is none, or none any more."""
-    return tx.execute(sa.select(_f.entity_id).where(_f.handle == handle)).scalar()

@@ -17,7 +17,7 @@ from connector.edges.saml.service_provider import ServiceProvider
 from connector.edges.saml.signature import Signer, Signers
 
 # Whose keys of the ring sign by which algorithm.
-KEYS = {"rsa-sha256": "saml", "ecdsa-sha256": "samlec"}
+KEYS = {"rsa-sha256": "saml", "ecdsa-sha256": service_provider.KEY_OF_ECDSA}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ CB = "urn:oasis:names:tc:SAML:protocol:ext:channel-binding"
 DEL = "urn:oasis:names:tc:SAML:2.0:conditions:delegation"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
+MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+ALG = "urn:oasis:names:tc:SAML:metadata:algsupport"
 MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 
 SOAP_NEXT = "http://schemas.xmlsoap.org/soap/actor/next"

@@ -22,6 +22,7 @@ from connector.edges.saml.names import BINDING_ARTIFACT, BINDING_PAOS, BINDING_P
 from connector.edges.saml.signature import MIN_RSA_BITS, PublicKey
 from connector.edges.saml.xml import Element
 
+KEY_OF_ECDSA = "samlec"  # of the key ring
 _USABLE = (BINDING_POST, BINDING_PAOS, BINDING_ARTIFACT)
 
 
@@ -84,6 +85,8 @@ def configure(domain: Domain, by: Caller, *, name: str, changes: Mapping[str, An
     """Change the settings of the application of that name; Invalid where they, its metadata and we do not fit together."""
     if "attributes" in changes:
         bundles.get(changes["attributes"])
+    if changes.get("signature") == "ecdsa-sha256" and not domain.keys.all(KEY_OF_ECDSA):
+        domain.keys.make(KEY_OF_ECDSA)  # our metadata has it from now on
     with domain.change(by) as unit:
         app = apps.configure(unit, apps.by_name(unit, name), changes)
         _fit(parsed(app.metadata.encode()), apps.settings(app))

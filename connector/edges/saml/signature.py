@@ -26,7 +26,7 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _ENVELOPED = DS + "enveloped-signature"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
-_SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = _MORE + "rsa-sha256"
 ECDSA_SHA256 = _MORE + "ecdsa-sha256"
 MIN_RSA_BITS = 2048
@@ -40,7 +40,7 @@ _SIGNATURES: dict[str, tuple[type[PublicKey], hashes.HashAlgorithm]] = {
     _MORE + "ecdsa-sha384": (ec.EllipticCurvePublicKey, hashes.SHA384()),
 }
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
-    _SHA256: lambda data: hashlib.sha256(data).digest(),
+    SHA256: lambda data: hashlib.sha256(data).digest(),
     _MORE + "sha384": lambda data: hashlib.sha384(data).digest(),
     "http://www.w3.org/2001/04/xmlenc#sha512": lambda data: hashlib.sha512(data).digest(),
 }
@@ -64,7 +64,9 @@ class Signer:
 
         `prefixes` are those that stand in values, such as of xsi:type, where exclusive C14N does not look for them.
         """
-        digest = base64.b64encode(hashlib.sha256(xml.canonical(element, prefixes)).digest()).decode()
+        # in a tree that was put together, libxml2 does not find such a prefix: only in one that was read
+        whole = xml.parse(xml.serialise(element), what="message") if prefixes else element
+        digest = base64.b64encode(hashlib.sha256(xml.canonical(whole, prefixes)).digest()).decode()
         signature = etree.Element(xml.name(DS, "Signature"), nsmap={"ds": DS})
         info = xml.add(signature, DS, "SignedInfo")
         xml.add(info, DS, "CanonicalizationMethod", Algorithm=EC)
@@ -76,7 +78,7 @@ class Signer:
         if prefixes:
             inclusive = etree.SubElement(transform, xml.name(EC, "InclusiveNamespaces"), nsmap={"ec": EC})
             inclusive.set("PrefixList", " ".join(prefixes))
-        xml.add(reference, DS, "DigestMethod", Algorithm=_SHA256)
+        xml.add(reference, DS, "DigestMethod", Algorithm=SHA256)
         xml.add(reference, DS, "DigestValue", digest)
         xml.add(signature, DS, "SignatureValue", base64.b64encode(self.over(xml.canonical(info))).decode())
         data = xml.add(xml.add(signature, DS, "KeyInfo"), DS, "X509Data")

@@ -13,9 +13,6 @@ saml_app = sa.Table(  # an agent-facing application: a SAML service provider
     sa.Column("settings", Text, nullable=False),  # JSON: what the operator chose for it
     sa.Column("active", sa.Boolean, nullable=False),
     moment("created"),
-    sa.Column("source", Text, nullable=True),  # JSON: where its metadata comes from by itself, and who signs it there
-    moment("due", nullable=True),  # when it is to be read again
-    sa.Column("problem", Text, nullable=True),  # why the last reading was refused
 )
 
 saml_session = sa.Table(
@@ -29,14 +26,25 @@ saml_session = sa.Table(
     moment("expires"),
     moment("ended", nullable=True),
     moment("told", nullable=True),  # when the application confirmed the logout
-    sa.Column("behind", Text, nullable=True),  # whose end ends it too: for whom, earlier actors, delegations
     sa.Index("ix_saml_session_agent_id_entity_id", "agent_id", "entity_id"),
 )
-saml_session_behind = sa.Index(
-    "ix_saml_session_behind",
-    saml_session.c.expires,
-    sqlite_where=saml_session.c.behind.is_not(None),
-    postgresql_where=saml_session.c.behind.is_not(None),
+
+saml_behind = sa.Table(  # whose end ends a session too: for whom the agent acts, earlier actors, delegations
+    "saml_behind",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("session_index", Text, sa.ForeignKey("saml_session.session_index", ondelete="CASCADE"), primary_key=True),
+)
+
+saml_source = sa.Table(  # where the metadata of an application comes from, which is read there again and again
+    "saml_source",
+    metadata,
+    sa.Column("entity_id", Text, sa.ForeignKey("saml_app.entity_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("url", Text, nullable=False),
+    sa.Column("certificate", Text, nullable=True),  # PEM: the metadata there must be signed with its key
+    moment("due"),
+    moment("read"),  # when it was last read and found good
+    sa.Column("problem", Text, nullable=True),  # why it was not since then
 )
 
 saml_artifact = sa.Table(  # a Response that waits for its application to fetch it (bindings section 3.6)
