@@ -1,7 +1,7 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from connector.core.jose import Signer
 from connector.core.logs import logger
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
+from connector.domain.unit import Unit
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth import manage
@@ -25,7 +26,7 @@ from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
 from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
-from connector.edges.saml import bearer
+from connector.edges.saml import bearer, expiry
 from connector.edges.saml import blueprint as saml
 from connector.edges.scim import blueprint as scim
 from connector.parts import Parts
@@ -109,7 +110,13 @@ def create_app(parts: Parts) -> Flask:
             certificate_life=timedelta(hours=settings.certificate_hours),
         )
     )
-    app.register_blueprint(ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema))
+
+    def endings(unit: Unit) -> Iterator[tuple[str, str, float]]:
+        return ((one.holder, one.what, one.ends.timestamp()) for one in expiry.endings(domain, unit))
+
+    app.register_blueprint(
+        ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema, endings=endings)
+    )
     _correlate(app)
     _render_errors(app)
     return app

@@ -1,5 +1,6 @@
 """The parts of one deployment: database, keys, targets, and the worker that joins them. No web framework is needed here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,8 +71,8 @@ class Parts:
     def directory(self) -> DirectorySync:
         return DirectorySync(self.domain)
 
-    @property
-    def schedule(self) -> Schedule:
+    def schedule(self, *chores: Callable[[], None]) -> Schedule:
+        """What a worker does of itself."""
         settings = self.settings
         return Schedule(
             self.domain,
@@ -80,12 +81,14 @@ class Parts:
             self.directory,
             reconcile_hours=settings.reconcile_hours,
             follow_seconds=settings.follow_seconds,
+            chores=chores,
         )
 
     def worker(self) -> Worker:
         """A worker of this deployment, not yet started."""
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
         from connector.edges.saml import blueprint as saml
+        from connector.edges.saml import expiry, source
 
         settings = self.settings
         logout = saml.logout_sender(
@@ -101,7 +104,9 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             poll_seconds=settings.poll_seconds,
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
-            schedule=self.schedule,
+            schedule=self.schedule(
+                source.Refresher(self.domain, lambda: HttpClient(read_timeout=10)).run, expiry.Alerts(self.domain).run
+            ),
         )
 
 

@@ -7,7 +7,7 @@ import click
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid
-from connector.domain import apps
+from connector.domain import app_sources, apps
 from connector.domain.app_settings import (
     BINDING,
     CONFIRMATION,
@@ -29,17 +29,39 @@ def app() -> None:
 
 @app.command("add")
 @click.argument("name")
-@click.option("--metadata", required=True, help="File or http(s) URL of the application's SAML metadata.")
+@click.option("--metadata", help="File or http(s) URL of the application's SAML metadata.")
+@click.option(
+    "--mdq", nargs=2, metavar="URL ENTITYID", help="A metadata query service, and the entityID to ask it for."
+)
+@click.option("--metadata-certificate", type=Path, help="PEM file: the metadata must be signed with its key.")
 @json_option
 @guarded
-def add_app(name: str, metadata: str, as_json: bool) -> None:
+def add_app(
+    name: str, metadata: str | None, mdq: tuple[str, str] | None, metadata_certificate: Path | None, as_json: bool
+) -> None:
     """Register an application, or replace its metadata.
+
+    From a URL or a metadata query service, the worker reads it again and again: by https, or where it is signed.
 
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
-    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
+    from connector.core.http import HttpClient  # imported here: most commands ask nobody, and need no lxml
+    from connector.edges.saml import service_provider, source
 
-    provider = service_provider.register(parts().domain, operator(), name=name, metadata=_metadata(metadata))
+    if (metadata is None) == (mdq is None):
+        raise Invalid("name exactly one of --metadata and --mdq", field="metadata")
+    certificate = _read(metadata_certificate, "metadata-certificate") if metadata_certificate else None
+    url, entity_id = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", None)
+    domain = parts().domain
+    if url.startswith(("http://", "https://")):
+        provider = source.register(
+            domain, operator(), HttpClient(), name=name, url=url, certificate=certificate, entity_id=entity_id
+        )
+    else:
+        content = _read(Path(url), "metadata")
+        if certificate is not None:
+            content = source.check(content, now=domain.database.clock(), certificate=certificate).content
+        provider = service_provider.register(domain, operator(), name=name, metadata=content)
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
 
@@ -125,10 +147,16 @@ def _show(assembled: Parts, name: str, as_json: bool) -> None:
         found = apps.by_name(unit, name)
         chosen = vars(apps.settings(found))
         chosen = {**chosen, "groups": apps.group_names(unit, chosen["groups"])}
+        source = app_sources.find(unit, found.entity_id)
     lines = [f"{found.name}  {found.entity_id}"]
     for key, value in chosen.items():
         lines.append(f"  {key:15}  {(', '.join(value) or 'any') if key == 'groups' else _told(value)}")
-    show({"name": found.name, "entityId": found.entity_id, "settings": chosen}, as_json, lines)
+    read = (
+        {} if source is None else {"url": source.url, "read": source.read, "due": source.due, "problem": source.problem}
+    )
+    lines += [f"  {'metadata ' + key:15}  {value}" for key, value in read.items() if value is not None]
+    told = {"name": found.name, "entityId": found.entity_id, "settings": chosen}
+    show({**told, "metadata": read} if read else told, as_json, lines)
 
 
 def _told(value: Any) -> str:
@@ -148,15 +176,8 @@ def remove_app(name: str) -> None:
     click.echo(f"{name} is removed.")
 
 
-def _metadata(place: str) -> bytes:
-    if place.startswith(("http://", "https://")):
-        from connector.core.http import HttpClient  # imported here: most commands ask nobody
-
-        answer = HttpClient().send("GET", place)
-        if answer.status != 200:
-            raise Invalid(f"{place} answered {answer.status}", field="metadata")
-        return answer.body
+def _read(file: Path, field: str) -> bytes:
     try:
-        return Path(place).read_bytes()
+        return file.read_bytes()
     except OSError as problem:
-        raise Invalid(f"{place}: {problem.strerror}", field="metadata") from problem
+        raise Invalid(f"{file}: {problem.strerror}", field=field) from problem

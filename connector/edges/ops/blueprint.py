@@ -1,6 +1,6 @@
 """/healthz, /readyz, /metrics and a front page that says where things are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import orjson
 from flask import Blueprint, Response
@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from connector import __version__
 from connector.core.errors import ConnectorError
 from connector.domain import targets
-from connector.domain.unit import Domain
+from connector.domain.unit import Domain, Unit
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Agent IdP Connector</title>
 <style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}
@@ -23,7 +23,11 @@ code{background:#f2f2f2;padding:0 .3em}</style>
 </body></html>"""
 
 
-def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]) -> Blueprint:
+Endings = Callable[[Unit], Iterable[tuple[str, str, float]]]
+
+
+def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None], endings: Endings) -> Blueprint:
+    """`endings` tells what ends some day: its holder, what it is, and when, in seconds since 1970."""
     edge = Blueprint("ops", __name__)
     page = _PAGE.replace("VERSION", __version__).replace("BASE", base_url)
 
@@ -57,11 +61,19 @@ def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None]
         blocked = Gauge(
             "connector_target_blocked", "1 while nothing is sent to the target", ["target"], registry=registry
         )
+        ends = Gauge(
+            "connector_ends_timestamp_seconds",
+            "When a certificate or metadata that sign-on needs ends",
+            ["holder", "what"],
+            registry=registry,
+        )
         with domain.view() as unit:
             for one in targets.states(unit):
                 pending.labels(one.target.name).set(one.pending)
                 failed.labels(one.target.name).set(one.failed)
                 blocked.labels(one.target.name).set(one.state == "blocked")
+            for holder, what, moment in endings(unit):
+                ends.labels(holder, what).set(moment)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     return edge

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from connector.core.errors import Invalid
-from connector.domain import apps
+from connector.domain import app_sources, apps
 from connector.domain.app_settings import AppSettings
 from connector.domain.unit import Caller, Domain
 from connector.edges.saml import xml
@@ -53,6 +54,16 @@ class ServiceProvider:
     wants_signed_assertions: bool
     name_id_formats: tuple[str, ...]
     valid_until: datetime | None
+    certificates: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def fingerprints(self) -> set[str]:
+        """SHA-256 of its certificates."""
+        return {one.fingerprint(hashes.SHA256()).hex() for one in self.certificates}
+
+    @property
+    def addresses(self) -> set[str]:
+        return {f"{one.binding.rpartition(':')[2]} {one.location}" for one in (*self.consumers, *self.logouts)}
 
     def default_consumer(self, binding: str) -> Endpoint | None:
         """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
@@ -77,7 +88,8 @@ def register(domain: Domain, by: Caller, *, name: str, metadata: bytes) -> Servi
     found = read(metadata, now=domain.database.clock())
     with domain.change(by) as unit:
         app = apps.register(unit, name=name, entity_id=found.entity_id, metadata=metadata.decode("utf-8-sig"))
-        _fit(found, apps.settings(app))
+        app_sources.forget(unit, found.entity_id)
+        fit(found, apps.settings(app))
     return found
 
 
@@ -89,10 +101,11 @@ def configure(domain: Domain, by: Caller, *, name: str, changes: Mapping[str, An
         domain.keys.make(KEY_OF_ECDSA)  # our metadata has it from now on
     with domain.change(by) as unit:
         app = apps.configure(unit, apps.by_name(unit, name), changes)
-        _fit(parsed(app.metadata.encode()), apps.settings(app))
+        fit(parsed(app.metadata.encode()), apps.settings(app))
 
 
-def _fit(provider: ServiceProvider, settings: AppSettings) -> None:
+def fit(provider: ServiceProvider, settings: AppSettings) -> None:
+    """Invalid where what was chosen cannot be done with that metadata."""
     if settings.encrypt == "required" and provider.encryption_key is None:
         raise Invalid(
             "encryption is required, but the metadata has no RSA key of 2048 bits or more for it that takes"
@@ -139,6 +152,7 @@ def parsed(metadata: bytes) -> ServiceProvider:
         wants_signed_assertions=xml.flag(role, "WantAssertionsSigned"),
         name_id_formats=tuple(xml.text_of(one) for one in role.findall(xml.name(MD, "NameIDFormat"))),
         valid_until=_earliest(root, role),
+        certificates=tuple(_certificate(one) for one in role.iter(xml.name(DS, "X509Certificate"))),
     )
 
 
@@ -183,18 +197,16 @@ def _keys(descriptor: Element, use: str) -> list[PublicKey]:
     """Its keys for that; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
     if descriptor.get("use") not in (None, use):
         return []
-    keys: list[PublicKey] = []
-    for one in descriptor.iter(xml.name(DS, "X509Certificate")):
-        try:
-            der = base64.b64decode("".join((one.text or "").split()), validate=True)
-            key = x509.load_der_x509_certificate(der).public_key()
-        except (binascii.Error, ValueError) as problem:
-            raise Invalid(
-                "KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor"
-            ) from problem
-        if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            keys.append(key)
-    return keys
+    keys = (_certificate(one).public_key() for one in descriptor.iter(xml.name(DS, "X509Certificate")))
+    return [key for key in keys if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)]
+
+
+def _certificate(element: Element) -> x509.Certificate:
+    try:
+        der = base64.b64decode("".join((element.text or "").split()), validate=True)
+        return x509.load_der_x509_certificate(der)
+    except (binascii.Error, ValueError) as problem:
+        raise Invalid("KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor") from problem
 
 
 def _earliest(root: Element, role: Element) -> datetime | None:
