@@ -137,9 +137,9 @@ def list_keys(as_json: bool) -> None:
 @click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
 def rotate_key(purpose: str) -> None:
-    """Make one more key for access tokens, or with `saml` for assertions. The old ones still verify.
+    """Make one more key for access tokens, or with `saml` or `samlec` for assertions. The old ones still verify.
 
-    It is published at once, and signs ten minutes later, or with saml 14 days later, when whoever keeps our metadata has it.
+    It is published at once, and signs ten minutes later, or with saml and samlec 14 days later, when whoever keeps our metadata has it.
 
     Example: connector keys rotate
     """
