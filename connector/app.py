@@ -1,5 +1,6 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,6 +17,9 @@ from connector.core.logs import logger
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.domain.unit import Unit
+from connector.edges.console import blueprint as console
+from connector.edges.console import pages
+from connector.edges.console.session import Sessions
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth import manage
@@ -28,6 +32,7 @@ from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
 from connector.edges.saml import bearer, expiry
 from connector.edges.saml import blueprint as saml
+from connector.edges.saml.sp import blueprint as saml_sp
 from connector.edges.scim import blueprint as scim
 from connector.parts import Parts
 
@@ -61,6 +66,13 @@ def create_app(parts: Parts) -> Flask:
 
     def shown() -> Shown:
         return door.shown(request)
+
+    sessions = Sessions(
+        domain,
+        secure=settings.url.startswith("https://"),
+        life=timedelta(hours=settings.session_hours),
+        idle=timedelta(minutes=settings.session_idle_minutes),
+    )
 
     app = Flask("connector", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
@@ -115,9 +127,12 @@ def create_app(parts: Parts) -> Flask:
         return ((one.holder, one.what, one.ends.timestamp()) for one in expiry.endings(domain, unit))
 
     app.register_blueprint(
-        ops.blueprint(domain, base_url=settings.url, check_schema=domain.database.check_schema, endings=endings)
+        saml_sp.blueprint(domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id)
     )
+    app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
+    app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
     _correlate(app)
+    _tell_where_tokens_are_had(app, f"{settings.url}/.well-known/oauth-protected-resource")
     _render_errors(app)
     return app
 
@@ -130,8 +145,21 @@ def _correlate(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         if 0 < (request.content_length or 0) <= _MAX_BODY:
+            request.max_content_length = _MAX_BODY  # an edge may have set less
             request.get_data()  # a body that was refused unread would make the server cut the connection under the client
         response.headers["Correlation-Id"] = ids.correlation_id.get()
+        return response
+
+
+def _tell_where_tokens_are_had(app: Flask, metadata: str) -> None:
+    """RFC 9728 section 5.1: a refused caller finds our metadata, and by it the authorization server, in the challenge."""
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        challenge = response.headers.get("WWW-Authenticate", "")
+        if response.status_code == 401 and challenge:
+            told = re.sub(r"\b(Bearer|DPoP) ", lambda found: f'{found[0]}resource_metadata="{metadata}", ', challenge)
+            response.headers["WWW-Authenticate"] = told
         return response
 
 
@@ -139,12 +167,17 @@ Render = Callable[[ConnectorError | HTTPException], Response]
 _RENDERERS: tuple[tuple[str, Render], ...] = (
     (scim.PREFIX, scim.render_error),
     ("/scim", scim.render_error),
+    ("/saml/acs", pages.render_error),
+    ("/saml/sp/", pages.render_error),
+    ("/signin", pages.render_error),
     ("", oauth_errors.render_error),  # plain JSON for everything that has no form of its own
 )
 
 
 def _render_errors(app: Flask) -> None:
     def render(error: ConnectorError | HTTPException) -> Response:
+        if request.path == "/":
+            return pages.render_error(error)
         return next(render for prefix, render in _RENDERERS if request.path.startswith(prefix))(error)
 
     @app.errorhandler(ConnectorError)

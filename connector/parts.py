@@ -1,6 +1,5 @@
 """The parts of one deployment: database, keys, targets, and the worker that joins them. No web framework is needed here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,8 +70,8 @@ class Parts:
     def directory(self) -> DirectorySync:
         return DirectorySync(self.domain)
 
-    def schedule(self, *chores: Callable[[], None]) -> Schedule:
-        """What a worker does of itself."""
+    @property
+    def schedule(self) -> Schedule:
         settings = self.settings
         return Schedule(
             self.domain,
@@ -81,7 +80,6 @@ class Parts:
             self.directory,
             reconcile_hours=settings.reconcile_hours,
             follow_seconds=settings.follow_seconds,
-            chores=chores,
         )
 
     def worker(self) -> Worker:
@@ -89,6 +87,7 @@ class Parts:
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
         from connector.edges.saml import blueprint as saml
         from connector.edges.saml import expiry, source
+        from connector.edges.saml.sp import registry
 
         settings = self.settings
         logout = saml.logout_sender(
@@ -104,9 +103,12 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             poll_seconds=settings.poll_seconds,
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
-            schedule=self.schedule(
-                source.Refresher(self.domain, lambda: HttpClient(read_timeout=10)).run, expiry.Alerts(self.domain).run
-            ),
+            schedule=self.schedule,
+            chores=[
+                registry.refresher(self.domain, hours=settings.idp_refresh_hours, http=HttpClient(read_timeout=10)),
+                source.Refresher(self.domain, lambda: HttpClient(read_timeout=10)).run,
+                expiry.Alerts(self.domain).run,
+            ],
         )
 
 
@@ -115,7 +117,7 @@ def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_
     catalogue = catalogue_file.read(settings.catalogue_file)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, clock=clock, new_id=new_id)
-    domain = Domain(database, KeyRing(settings.keys, clock=clock))
+    domain = Domain(database, KeyRing(settings.keys, clock=clock), longest_days=settings.credential_days)
     own = [settings.mappings_dir] if settings.mappings_dir else []
     connections = Connections(domain, [*own, shipped_folder()])
     return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)

@@ -9,9 +9,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from connector.core.errors import Misconfigured
+from connector.core.lives import LONGEST_DAYS
 
 PREFIX = "CONNECTOR_"
 CONFIG = "CONNECTOR_CONFIG"
@@ -37,8 +38,16 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file of the server's certificate and those above it: `connector serve` then speaks HTTPS.",
+    )
+    tls_key: Path | None = Field(
+        None, validate_default=True, description="PEM file of the private key to tls_certificate, unencrypted."
+    )
     base_url: str = Field(
-        "", description="Where others reach us, without a slash at the end; http://host:port where not set."
+        "",
+        description="Where others reach us, without a slash at the end; http://host:port, or https://, where not set.",
     )
     entity_id: str = Field("", description="SAML entityID; base_url/saml/metadata where it is not set.")
     workers: int = Field(1, ge=1, le=64, description="Web processes.")
@@ -73,8 +82,18 @@ class Settings(BaseModel):
     delegation_depth: int = Field(3, ge=1, le=8, description="How many may act for one another in a chain.")
     id_jag: bool = Field(False, description="Issue and accept identity assertion authorization grants (ID-JAG).")
 
+    credential_days: dict[str, int] = Field(
+        dict(LONGEST_DAYS),
+        description="Longest life in days of an agent's credentials, by kind: `client_secret=180,api_key=30`, or a TOML table.",
+    )
     certificate_hours: float = Field(
         24.0, gt=0, le=24 * 90, description="How long a client certificate of our own CA lives (`connector ca`)."
+    )
+
+    session_hours: float = Field(8.0, gt=0, le=168, description="How long a person who has signed in stays so at most.")
+    session_idle_minutes: float = Field(30.0, gt=0, le=1440, description="After how long without use a session ends.")
+    idp_refresh_hours: float = Field(
+        6.0, ge=0, le=168, description="How often metadata of workforce IdPs are read again; 0: only by command."
     )
 
     @field_validator("trusted_proxies")
@@ -85,6 +104,35 @@ class Settings(BaseModel):
                 ip_network(one)
             except ValueError as problem:
                 raise ValueError(f"must be addresses or networks such as 10.0.0.1,192.0.2.0/24: {problem}") from problem
+        return value
+
+    @field_validator("credential_days", mode="before")
+    @classmethod
+    def _days_by_kind(cls, value: object) -> object:
+        """What is not named keeps its default."""
+        if isinstance(value, str):
+            parts = [one.strip().partition("=") for one in value.split(",") if one.strip()]
+            value = {name.strip(): days.strip() for name, _, days in parts}
+        if not isinstance(value, dict):
+            raise ValueError("must be like client_secret=180,api_key=30")
+        for kind, days in value.items():
+            if kind not in LONGEST_DAYS or not re.fullmatch("[1-9][0-9]{0,3}", str(days)):
+                known = ", ".join(LONGEST_DAYS)
+                raise ValueError(f"must be kind=days (1 to 9999) with kinds of {known}; {kind}={days} is none")
+        return {**LONGEST_DAYS, **value}
+
+    @field_validator("tls_certificate", "tls_key")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not os.access(value, os.R_OK):
+            raise ValueError("must be a file that can be read")
+        return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _with_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (value is None) != (info.data["tls_certificate"] is None):
+            raise ValueError("tls_certificate and tls_key must be given together")
         return value
 
     @field_validator("base_url")
@@ -108,7 +156,8 @@ class Settings(BaseModel):
 
     @property
     def url(self) -> str:
-        return self.base_url or f"http://{self.host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.base_url or f"{scheme}://{self.host}:{self.port}"
 
     @property
     def saml_entity_id(self) -> str:

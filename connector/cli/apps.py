@@ -47,21 +47,20 @@ def add_app(
     """
     from connector.core.http import HttpClient  # imported here: most commands ask nobody, and need no lxml
     from connector.edges.saml import service_provider, source
+    from connector.edges.saml.fetch import WEB, metadata_at
 
     if (metadata is None) == (mdq is None):
         raise Invalid("name exactly one of --metadata and --mdq", field="metadata")
-    certificate = _read(metadata_certificate, "metadata-certificate") if metadata_certificate else None
-    url, entity_id = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", None)
+    certificate = _read(metadata_certificate) if metadata_certificate else None
+    place, entity_id = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", None)
     domain = parts().domain
-    if url.startswith(("http://", "https://")):
+    if place.startswith(WEB):
         provider = source.register(
-            domain, operator(), HttpClient(), name=name, url=url, certificate=certificate, entity_id=entity_id
+            domain, operator(), HttpClient(), name=name, url=place, certificate=certificate, entity_id=entity_id
         )
     else:
-        content = _read(Path(url), "metadata")
-        if certificate is not None:
-            content = source.check(content, now=domain.database.clock(), certificate=certificate).content
-        provider = service_provider.register(domain, operator(), name=name, metadata=content)
+        read = source.check(metadata_at(place), now=domain.database.clock(), certificate=certificate)
+        provider = service_provider.register(domain, operator(), name=name, metadata=read.content)
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
 
@@ -176,8 +175,8 @@ def remove_app(name: str) -> None:
     click.echo(f"{name} is removed.")
 
 
-def _read(file: Path, field: str) -> bytes:
+def _read(certificate: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return certificate.read_bytes()
     except OSError as problem:
-        raise Invalid(f"{file}: {problem.strerror}", field=field) from problem
+        raise Invalid(f"{certificate}: {problem.strerror}", field="metadata-certificate") from problem

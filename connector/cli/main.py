@@ -20,6 +20,7 @@ _COMMANDS = {
     "issuer": ("delegations", "issuer", "Issuers elsewhere whose JWTs say who a person is."),
     "ca": ("authority", "ca", "Our own small CA for client certificates of agents."),
     "app": ("apps", "app", "Agent-facing applications: SAML service providers."),
+    "idp": ("idps", "idp", "Workforce IdPs: where people sign in to the console."),
     "audit": ("records", "audit_log", "The audit log."),
     "target": ("targets", "target", "Targets: the directories that agents get accounts in."),
     "preview": ("runs", "preview", "Show in five steps what a push of one agent would do."),

@@ -30,7 +30,9 @@ def preview(agent: str, at: str, as_json: bool) -> None:
         record = find_agent(unit, agent)
     connected = assembled.connections.open(at)
     greeting = connected.target.check()
-    seen = assembled.push.preview(record.id, connected)
+    with assembled.domain.view(operator()) as unit:
+        subject = assembled.push.gather(unit, record.id, at)
+    seen = assembled.push.preview(subject, connected)
     show(preview_told(at, greeting, seen), as_json, preview_lines(at, greeting, seen, connected))
 
 

@@ -57,6 +57,8 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
         workers=settings.workers,
         blocking_threads=settings.threads,
         websockets=False,
+        ssl_cert=settings.tls_certificate,
+        ssl_key=settings.tls_key,
         log_level="warning",  # type: ignore[arg-type]  # granian takes the name as well as its enum
     ).serve()
 
@@ -137,9 +139,10 @@ def list_keys(as_json: bool) -> None:
 @click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
 def rotate_key(purpose: str) -> None:
-    """Make one more key for access tokens, or with `saml` or `samlec` for assertions. The old ones still verify.
+    """Make one more key for access tokens; with `saml` or `samlec` for assertions, or with `sp` for requests to workforce IdPs.
 
-    It is published at once, and signs ten minutes later, or with saml and samlec 14 days later, when whoever keeps our metadata has it.
+    The old ones still verify. It is published at once, and signs ten minutes later, or with saml, samlec and sp 14 days later, when
+    whoever keeps our metadata has it.
 
     Example: connector keys rotate
     """

@@ -1,10 +1,11 @@
 """The key ring: our own keys, one file each in a folder that only we can read. Made on first start, loaded once.
 
-Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `audit` (Ed25519, checkpoints), and
+Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `sp` (the same, of the service provider
+for people: its requests, and what is encrypted to it), `audit` (Ed25519, checkpoints), and
 `seal` (32 random bytes, from which keys for authentication codes are derived), and where somebody asked for it `ca` (P-256 with its
 certificate, client certificates of agents) and `samlec` (the same, assertions for applications that chose ECDSA). The newest key of a
-purpose signs; all verify. A further `oauth`, `saml` or `samlec` key is published for a while before it signs, so that whoever keeps our
-key set or our metadata has it by then.
+purpose signs; all verify. A further `oauth`, `saml`, `samlec` or `sp` key is published for a while before it signs, so that whoever
+keeps our key set or our metadata has it by then.
 """
 
 import datetime
@@ -26,12 +27,13 @@ from connector.core.clock import Clock, utc_now
 from connector.core.errors import Invalid, Misconfigured
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
-PURPOSES = ("oauth", "saml", "audit")
+PURPOSES = ("oauth", "saml", "sp", "audit")
 OPTIONAL = ("ca", "samlec")
 PUBLISHED_FIRST = {
     "oauth": datetime.timedelta(minutes=10),  # twice as long as others may keep our key set
     "saml": datetime.timedelta(days=14),  # as long as others may keep our metadata: its validUntil
     "samlec": datetime.timedelta(days=14),
+    "sp": datetime.timedelta(days=14),
 }
 _CERTIFICATE_LIFE = datetime.timedelta(
     days=3650
@@ -129,7 +131,7 @@ class KeyRing:
 
     def _make(self, purpose: str) -> None:
         private: PrivateKey
-        if purpose == "saml":
+        if purpose in ("saml", "sp"):
             private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         elif purpose in ("oauth", "ca", "samlec"):
             private = ec.generate_private_key(ec.SECP256R1())

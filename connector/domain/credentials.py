@@ -25,8 +25,6 @@ from connector.storage.credentials import Credential as Credential
 
 _CERTIFICATE = "x509Certificates.value"
 PREFIX = {"client_secret": "acs", "bearer": "acb", "api_key": "ack"}
-# The longest life in days of what an agent proves itself with; inbound clients, which people configure by hand, have their own limit.
-LONGEST = {"client_secret": 365, "bearer": 365, "api_key": 90, "public_key": 730, "certificate": 730, "tls_name": 730}
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,15 @@ def add(
     **what: str | None,
 ) -> Credential:
     """Keep a credential of any kind, within the longest life of its kind; what it is made of comes in as columns."""
-    latest = to_text(unit.tx.moment + timedelta(days=LONGEST[kind]))
+    latest = to_text(unit.tx.moment + timedelta(days=unit.longest_days[kind]))
     if origin == "scim" and not_after is not None:
         not_after = min(
             not_after, latest
         )  # a certificate's dates are its issuer's business: the longest life cuts them short
     elif holder_kind == "agent" and not_after is not None and not unit.tx.now < not_after <= latest:
         raise Invalid(
-            f"expires: a {kind} of an agent ends within {LONGEST[kind]} days, not at {not_after}", field="expires"
+            f"expires: a {kind} of an agent ends within {unit.longest_days[kind]} days, not at {not_after}",
+            field="expires",
         )
     made = Credential(
         id=unit.tx.new_id("crd"),
@@ -141,7 +140,7 @@ def register_certificate(
     ends = to_text(certificate.not_valid_after_utc)
     if ends <= unit.tx.now:
         raise Invalid(f"certificate: it ended at {ends}", field="certificate")
-    latest = to_text(unit.tx.moment + timedelta(days=LONGEST["certificate"]))
+    latest = to_text(unit.tx.moment + timedelta(days=unit.longest_days["certificate"]))
     made = add(
         unit,
         holder_kind,

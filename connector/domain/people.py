@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from connector.domain import ownership, resources, sessions
+import orjson
+
+from connector.domain import ownership, person_sessions, resources, sessions
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.unit import Unit
 from connector.storage import owners, tombstones
+from connector.storage.resources import external_ids
 
 
 def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
@@ -27,15 +30,18 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
     if before.active and not after.active:
         ownership.left(unit, agents, before.id, "disabled")
         sessions.end_all(unit, before.id)
+        person_sessions.end_of_person(unit, before.id, by="person disabled")
     unit.look(agents, priority=work.UPDATE)
     return after
 
 
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
+    known_by = _known_by(unit, record)
     sessions.end_all(unit, record.id)
     agents = resources.remove(unit, record)
-    tombstones.put(unit.tx, "person", record.id, record.name)
+    tombstones.put(unit.tx, "person", record.id, record.name, known_by)
+    person_sessions.end_of_person(unit, record.id, by="person deleted")
     unit.record(Action.PERSON_DELETED, "person", record.id, name=record.name, agents=agents)
     ownership.left(unit, agents, record.id, "deleted")
     unit.look(agents, priority=work.UPDATE)
@@ -44,3 +50,10 @@ def delete(unit: Unit, record: Record) -> None:
 def _draft(document: dict[str, Any], external_id: str | None) -> Draft:
     active = document.get("active", True)
     return Draft({**document, "active": active}, external_id, active=active)
+
+
+def _known_by(unit: Unit, record: Record) -> list[str]:
+    """Every name that a workforce IdP might give of this person."""
+    document = orjson.loads(record.document)
+    emails = [one["value"] for one in document.get("emails") or [] if isinstance(one.get("value"), str)]
+    return [record.name, *emails, *external_ids(unit.tx, record.id)]

@@ -88,13 +88,14 @@ def leaked(unit: Unit, agent_id: str, *, why: str | None = None) -> None:
 
 
 def schedule(domain: Domain) -> int:
-    """Make successors of secrets that end soon, and warn where one is not used yet; how many were made."""
+    """Make successors of secrets that end soon, and warn where one is not used yet; how many were made. Forgets dead tokens."""
     with domain.change(SYSTEM.because("a credential ends soon")) as unit:
         due = store.due(unit.tx, SCHEDULED, to_text(unit.tx.moment + AHEAD), _BATCH)
         for old in due:
             _succeed(domain, unit, old)
         for old, new in store.unconfirmed(unit.tx, to_text(unit.tx.moment + AT_RISK), _BATCH):
             _warn(unit, old, new)
+        store.forget_expired(unit.tx)
     return len(due)
 
 

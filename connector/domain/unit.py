@@ -1,7 +1,7 @@
 """A unit of work: one transaction, who asks for it, and what must commit with it: audit events and outbox rows."""
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +10,7 @@ import orjson
 
 from connector.core import ids
 from connector.core.keys import KeyRing
+from connector.core.lives import LONGEST_DAYS
 from connector.domain.events import Action
 from connector.storage import audit, outbox, targets
 from connector.storage.db import Database, Transaction
@@ -17,7 +18,8 @@ from connector.storage.db import Database, Transaction
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: kind `client` (inbound SCIM client), `agent`, `operator` (the command line) or `system` (worker, sealer).
+    """Who asks: kind `client` (inbound SCIM client), `agent`, `person` (signed in), `idp` (a workforce IdP), `operator` (the command
+    line) or `system` (worker, sealer).
 
     `own_only`: it may see and touch only what it has created; `if_match`: it must name the version that it changes; `rate`: requests
     per second, 0 for no limit. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
@@ -49,6 +51,7 @@ class Unit:
     tx: Transaction
     by: Caller
     _mac_key: bytes = field(repr=False)
+    longest_days: Mapping[str, int]  # of an agent's credential, by its kind
 
     def record(self, action: Action, subject_kind: str, subject_id: str, **detail: Any) -> None:
         """Write the audit event of a change. Details must hold no secret."""
@@ -100,8 +103,9 @@ def canonical(value: Any) -> bytes:
 class Domain:
     """What the edges and the worker hold: opens units of work."""
 
-    def __init__(self, database: Database, keys: KeyRing) -> None:
+    def __init__(self, database: Database, keys: KeyRing, *, longest_days: Mapping[str, int] = LONGEST_DAYS) -> None:
         self.database = database
+        self.longest_days = longest_days
         self.keys = keys
         self.mac_key = keys.derive("audit event")
 
@@ -109,16 +113,16 @@ class Domain:
     def change(self, by: Caller) -> Iterator[Unit]:
         """A unit that may write; commits at the end, or not at all."""
         with self.database.transaction() as tx:
-            yield Unit(tx, by, self.mac_key)
+            yield Unit(tx, by, self.mac_key, self.longest_days)
 
     @contextmanager
     def view(self, by: Caller = SYSTEM) -> Iterator[Unit]:
         """A unit that only reads."""
         with self.database.snapshot() as tx:
-            yield Unit(tx, by, self.mac_key)
+            yield Unit(tx, by, self.mac_key, self.longest_days)
 
     @contextmanager
     def glance(self) -> Iterator[Unit]:
         """For a single reading statement, outside of any other unit."""
         with self.database.glance() as tx:
-            yield Unit(tx, SYSTEM, self.mac_key)
+            yield Unit(tx, SYSTEM, self.mac_key, self.longest_days)

@@ -14,7 +14,7 @@ from connector.core.errors import ConnectorError, Misconfigured, Unavailable
 from connector.core.ids import correlation_id, new_correlation_id
 from connector.core.logs import logger
 from connector.domain.events import Action
-from connector.domain.targets import QUARANTINE
+from connector.domain.targets import QUARANTINE, fetch
 from connector.domain.unit import SYSTEM, UPDATE, Domain, Unit
 from connector.provisioning.connections import Connections
 from connector.provisioning.correlate import NeedsDecision
@@ -23,6 +23,7 @@ from connector.provisioning.plans import Document
 from connector.provisioning.push import Push, Pushed
 from connector.storage import outbox, targets
 from connector.storage.outbox import Claim
+from connector.storage.targets import TargetRecord
 from connector.targets.base import NotAllowed, Propagating, TargetError, Throttled, Unreachable, Unsupported
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 300.0
@@ -66,41 +67,31 @@ class Attempts:
         """Push, and record how it went: every ConnectorError is dealt with here."""
         name = claim.destination.partition(":")[2]
         try:
-            pushed = self._push.push(claim.resource_id, self._connections.open(name), planned=planned)
+            with self._domain.view() as unit:
+                record = fetch(unit, name)
+                subject = self._push.gather(unit, claim.resource_id, name)
+                closed = planned is None and record.is_closed(unit.tx.now)
+            if closed:  # since it was claimed
+                with self._domain.change(SYSTEM) as unit:
+                    outbox.give_back(unit.tx, claim)
+                return Outcome(problem=f"{name} is paused, or left alone for a while")
+            at = self._connections.at(record)
+            pushed = self._push.push(subject, at, lambda unit, pushed: _done(unit, claim, pushed), planned=planned)
         except ConnectorError as problem:
             self.failed(claim, problem)
             return Outcome(problem=problem.detail)
-        held = self._done(claim, pushed)
-        self._well(name)
+        self._well(record)
         steps = tuple(str(step) for step in pushed.steps)
-        log.info("pushed", action="push", agent=claim.resource_id, target=name, steps=list(steps), kept=held)
+        log.info("pushed", action="push", agent=claim.resource_id, target=name, steps=list(steps))
         return Outcome(steps, stale=pushed.stale)
 
-    def _well(self, name: str) -> None:
-        """It answered. Looked up first, so that a burst of pushes does not commit this again and again."""
-        with self._domain.view() as unit:
-            news = targets.is_stale(unit.tx, name)
-        if news:
-            with self._domain.change(SYSTEM) as unit:  # by itself: target rows are never locked with outbox rows
-                targets.healthy(unit.tx, name)
-
-    def _done(self, claim: Claim, pushed: Pushed) -> bool:
-        unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")
-        with self._domain.change(SYSTEM) as unit:
-            if pushed.stale:  # nothing was done: what made the plan stale is still to be looked at
-                why = "it has changed since the plan was made"
-                held = outbox.postpone(unit.tx, claim, due=unit.tx.now, problem=why)
-            elif pushed.again is not None:
-                why = f"the account is deleted at {pushed.again}"
-                held = outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
-            elif unsupported:
-                why = f"this target does not support {unsupported}"
-                held = outbox.finish(unit.tx, claim, problem=why, outcome="unsupported")
-            else:
-                held = outbox.finish(unit.tx, claim)
-            if not held and any(step.action not in NOT_WRITTEN for step in pushed.steps):
-                _look_again(unit, claim)
-            return held
+    def _well(self, record: TargetRecord) -> None:
+        """It answered. Where nothing is known against it, that is written once a second only."""
+        now = to_text(self._domain.database.clock())
+        if not record.failures and (record.last_success or "") >= now[:19]:
+            return
+        with self._domain.change(SYSTEM) as unit:  # by itself: target rows are never locked with outbox rows
+            targets.healthy(unit.tx, record.name)
 
     def failed(self, claim: Claim, problem: ConnectorError) -> None:
         """Later, where that may help; else given up until the agent changes or a person does something."""
@@ -117,8 +108,9 @@ class Attempts:
                 held = outbox.postpone(unit.tx, claim, due=due, problem=problem.detail, outcome=shown)
             else:
                 held = outbox.finish(unit.tx, claim, problem=problem.detail, outcome=_kind(problem))
-                detail = {"destination": claim.destination, "why": problem.detail}
-                unit.record(Action.ACCOUNT_FAILED, "agent", claim.resource_id, **detail)
+                if held:
+                    detail = {"destination": claim.destination, "why": problem.detail}
+                    unit.record(Action.ACCOUNT_FAILED, "agent", claim.resource_id, **detail)
             if kind == "target" and not held:
                 _look_again(unit, claim)
         if of_target:
@@ -161,6 +153,25 @@ class Attempts:
                 targets.block(unit.tx, name, until=until, problem=problem.detail)
                 if target.failures + 1 == QUARANTINE:
                     unit.record(Action.TARGET_QUARANTINED, "target", name, why=problem.detail)
+
+
+def _done(unit: Unit, claim: Claim, pushed: Pushed) -> None:
+    unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")
+    if pushed.stale:  # nothing was done: what made the plan stale is still to be looked at
+        why = "it has changed since the plan was made"
+        held = outbox.postpone(unit.tx, claim, due=unit.tx.now, problem=why)
+    elif pushed.again is not None:
+        why = f"the account is deleted at {pushed.again}"
+        held = outbox.postpone(unit.tx, claim, due=pushed.again, problem=why, outcome="propagating")
+    elif unsupported:
+        why = f"this target does not support {unsupported}"
+        held = outbox.finish(unit.tx, claim, problem=why, outcome="unsupported")
+    else:
+        held = outbox.finish(unit.tx, claim)
+    if not held:
+        log.warning("another worker had taken the push over", agent=claim.resource_id, destination=claim.destination)
+        if any(step.action not in NOT_WRITTEN for step in pushed.steps):
+            _look_again(unit, claim)
 
 
 def _look_again(unit: Unit, claim: Claim) -> None:

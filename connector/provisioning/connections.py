@@ -28,12 +28,16 @@ class Connections:
         """The target, ready for calls. NotFound or Misconfigured where it cannot be."""
         with self._domain.view() as unit:
             record = targets.fetch(unit, name)
+        return self.at(record)
+
+    def at(self, record: TargetRecord) -> Connected:
+        """The target of this record, as `open` gives it."""
         with self._lock:
-            held = self._open.get(name)
+            held = self._open.get(record.name)
             if held is not None and _same(held[0], record):
                 return held[1]
             made = self.connect(record)
-            self._open[name] = (record, made)
+            self._open[record.name] = (record, made)
             return made
 
     def mapping(self, name: str) -> Mapping:

@@ -1,7 +1,7 @@
 """The facts that mappings see of agents, and who their owners are at the target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from connector.domain import agents
 from connector.domain.schema import ENTERPRISE, GOVERNANCE
 from connector.domain.unit import Unit
 from connector.mapping.schema import Mapping as AgentMapping
-from connector.storage import groups, links, owners, resources, tombstones
+from connector.storage import cases, groups, links, owners, resources, tombstones
 from connector.storage.links import Link
 from connector.storage.resources import Record
 from connector.targets.base import PersonTarget, Target
@@ -28,6 +28,7 @@ class Subject:
     active: bool
     link: Link | None
     deleted: str | None = None
+    ignored: frozenset[str] = frozenset()  # accounts that a person has decided not to be the agent's
 
     @property
     def name(self) -> str:
@@ -38,7 +39,8 @@ class Subject:
 def gather(unit: Unit, agent_id: str, target: str, base_url: str) -> Subject:
     """All that the account of one agent depends on."""
     held = links.find(unit.tx, agent_id, target)
-    return gather_many(unit, [agent_id], target, {agent_id: held} if held else {}, base_url)[0]
+    subject = gather_many(unit, [agent_id], target, {agent_id: held} if held else {}, base_url)[0]
+    return replace(subject, ignored=cases.ignored_of(unit.tx, target, agent_id))
 
 
 def gather_many(

@@ -10,19 +10,21 @@ from connector.domain.unit import Domain, Unit
 from connector.provisioning import held
 from connector.provisioning.attempt import Attempts
 from connector.provisioning.connections import Connections
+from connector.provisioning.lanes import MOST_THREADS, Lane
 from connector.storage import targets
 from connector.storage.targets import TargetRecord
-
-MOST_THREADS = 64
-_SHUT = 0
 
 
 @dataclass(frozen=True)
 class Gate:
-    """How many rows may be claimed; `removals`: also those that disable or delete accounts."""
+    """How many rows may be claimed, and worked on at the same time; `removals`: also those that disable or delete accounts."""
 
     room: int
+    threads: int
     removals: bool = True
+
+
+_SHUT = Gate(0, 0)
 
 
 class Gates:
@@ -35,26 +37,28 @@ class Gates:
         self._threads = threads
         self._tokens: dict[str, tuple[float, float]] = {}  # destination: pushes that it may have, and since when
 
-    def open(self, destination: str, *, running: int) -> Gate:
+    def open(self, destination: str, lane: Lane) -> Gate:
         """The gate as it stands. A target in quarantine is probed first, by one call."""
         kind, _, name = destination.partition(":")
         if kind != "target":
-            return Gate(self._threads - running)
+            return Gate(lane.room(self._threads), self._threads)
         with self._domain.view() as unit:
             target = targets.find(unit.tx, name)
-            if target is None or self.is_closed(unit, destination):
-                return Gate(_SHUT)
+            if target is None or target.is_closed(unit.tx.now):
+                return _SHUT
         if target.failures >= QUARANTINE and not self._attempts.probe(name):
-            return Gate(_SHUT)
-        room = min((target.threads or self._threads) - running, self._allowance(destination, target))
-        return Gate(room, removals=room > 0 and not held.hold(self._domain, self._connections, name))
+            return _SHUT
+        threads = target.threads or self._threads
+        room = min(lane.room(threads), self._allowance(destination, target))
+        removals = room > 0 and not held.hold(self._domain, self._connections, name)
+        return Gate(room, threads, removals)
 
     @staticmethod
     def is_closed(unit: Unit, destination: str) -> bool:
         """Whether the target is paused or left alone just now."""
         kind, _, name = destination.partition(":")
         target = targets.find(unit.tx, name) if kind == "target" else None
-        return target is not None and (target.paused is not None or (target.blocked_until or "") > unit.tx.now)
+        return target is not None and target.is_closed(unit.tx.now)
 
     def _allowance(self, destination: str, target: TargetRecord) -> int:
         """A bucket that fills by `rate` a second and holds one second's worth."""

@@ -21,8 +21,10 @@ def hold(domain: Domain, connections: Connections, name: str) -> bool:
     guard = mapping.policies.guard
     with domain.view() as unit:
         rows = outbox.removing(unit.tx, f"target:{name}", most=guard.removals + guard.free + 1)
-        linked = links.count_agents(unit.tx, name)
         held = stored.waiting(unit.tx, name, QUEUE)
+        if not rows and held is None:
+            return False  # nothing is counted, which takes long where many are linked
+        linked = links.count_agents(unit.tx, name)
         if len(rows) <= guard.allowed(linked) and held is None:
             return False
         rows = outbox.removing(unit.tx, f"target:{name}")

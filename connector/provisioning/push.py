@@ -3,7 +3,7 @@
 No transaction is open while the target is called. Each write is safe to repeat; what it did is recorded right after it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -83,6 +83,9 @@ class Pushed:
     stale: bool = False
 
 
+End = Callable[[Unit, Pushed], None]
+
+
 class Push:
     """Pushes agents to targets."""
 
@@ -90,33 +93,46 @@ class Push:
         self._domain = domain
         self.base_url = base_url
 
-    def preview(self, agent_id: str, at: Connected) -> Preview:
+    def gather(self, unit: Unit, agent_id: str, target: str) -> Subject:
+        """What we know of the agent there, before the target is asked."""
+        return gather(unit, agent_id, target, self.base_url)
+
+    def preview(self, subject: Subject, at: Connected) -> Preview:
         """The steps that a push would take now; reads the target, writes nothing. NeedsDecision where a person must say first."""
-        with self._domain.view() as unit:
-            subject = gather(unit, agent_id, at.name, self.base_url)
         return self.decide(subject, at, self._find(subject, at), People(at.mapping, at.target))
 
-    def push(self, agent_id: str, at: Connected, *, planned: Sequence[Document] | None = None) -> Pushed:
+    def push(self, subject: Subject, at: Connected, end: End, *, planned: Sequence[Document] | None = None) -> Pushed:
         """Do what is needed. TargetError where a step could not be taken; NeedsDecision, with a case opened.
 
-        `planned` are the steps of a plan: where others are needed by now, nothing is done, and the answer is `stale`.
+        `end` is called once, in the transaction that records the last step. `planned` are the steps of a plan: where others are
+        needed by now, nothing is done, and the answer is `stale`.
         """
         try:
-            seen = self.preview(agent_id, at)
+            seen = self.preview(subject, at)
         except NeedsDecision as problem:
             with self._domain.change(SYSTEM) as unit:
-                open_case(unit, at.name, agent_id, problem.doubt)
+                open_case(unit, at.name, subject.id, problem.doubt)
             raise
         if planned is not None and list(planned) != seen.described:
-            return Pushed((), stale=True)
+            pushed = Pushed((), stale=True)
+            with self._domain.change(SYSTEM) as unit:
+                end(unit, pushed)
+            return pushed
+        pushed = Pushed(seen.steps, seen.again)
         account, joined = seen.found.account, set(seen.found.groups)
         written = [step for step in seen.steps if step.action not in NOT_WRITTEN]
         for left, step in zip(reversed(range(len(written))), written, strict=True):
-            account = self._take(seen.subject, at, step, account)
+            account = self._take(subject, at, step, account)
             joined = joined | {step.group} if step.action == "join" and step.group else joined - {step.group or ""}
-            self._record(seen, at, step, account, joined, done=left == 0)
-        self._settle(seen, at, account, joined, wrote=bool(written))
-        return Pushed(seen.steps, seen.again)
+            if left:
+                with self._domain.change(SYSTEM) as unit:
+                    _record(unit, seen, at, step, account, joined, done=False)
+        with self._domain.change(SYSTEM) as unit:  # a commit with its fsync is most of what a push costs us
+            if written:
+                _record(unit, seen, at, written[-1], account, joined, done=True)
+            _settle(unit, seen, at, account, joined, wrote=bool(written))
+            end(unit, pushed)
+        return pushed
 
     def decide(self, subject: Subject, at: Connected, found: Found, people: People) -> Preview:
         """What to do about an account that was found, or about there being none."""
@@ -168,10 +184,8 @@ class Push:
             raise NeedsDecision(Doubt("missing", {gone: gone}, f"the account {gone} is gone, and on_missing is ask"))
 
     def _correlate(self, subject: Subject, at: Connected) -> Account | None:
-        with self._domain.view() as unit:
-            ignored = cases.ignored(unit.tx, at.name).get(subject.id, frozenset())
         keys = correlators(at.mapping, subject.facts)
-        match = correlate(subject.id, keys, at.target.find, at.mapping, Known(self._holder(at), ignored))
+        match = correlate(subject.id, keys, at.target.find, at.mapping, Known(self._holder(at), subject.ignored))
         if match.doubt is not None:
             raise NeedsDecision(match.doubt)
         return match.account
@@ -196,41 +210,41 @@ class Push:
                 raise Rejected(f"{taken.detail}; it is not this agent's", attribute=taken.attribute) from taken
             return found
 
-    def _record(
-        self, seen: Preview, at: Connected, step: Step, account: Account | None, joined: set[str], *, done: bool
-    ) -> None:
-        detail: dict[str, Any] = {"group": step.group}
-        if step.changes is not None:
-            detail["changed"] = sorted([*step.changes.set, *step.changes.clear])
-        if account is not None:
-            detail["account"] = account.id
-        with self._domain.change(SYSTEM) as unit:
-            if account is None or step.action == "unlink":
-                links.delete(unit.tx, seen.subject.id, at.name)
-            else:
-                # Until every step is done, what it has is all that was wanted: what is left to do is not for drift to explain.
-                wanted = seen.wanted if done else Wanted(account, frozenset(joined))
-                links.save(unit.tx, _link(seen, at, wanted, account, joined))
-            unit.record(_EVENTS[step.action], "agent", seen.subject.id, target=at.name, **detail)
 
-    def _settle(self, seen: Preview, at: Connected, account: Account | None, joined: set[str], *, wrote: bool) -> None:
-        """What is recorded beside the steps: fresh drift, that nothing is left to link, and that no person need decide any more."""
-        subject, fresh = seen.subject, [one for one in seen.decision.drift if one.fresh]
-        kept = None if account is None or wrote else _link(seen, at, seen.wanted, account, joined)
-        gone = account is None and subject.link is not None and not wrote
-        with self._domain.view() as unit:
-            decided = cases.is_open(unit.tx, at.name, subject.id)
-        if not (fresh or gone or decided or (kept is not None and kept != subject.link)):
-            return  # nothing to write: most pushes are spared a commit
-        with self._domain.change(SYSTEM) as unit:
-            cases.settle(unit.tx, at.name, subject.id)
-            for one in fresh:
-                detail = {"attribute": one.attribute, "policy": one.policy, "found": one.found, "last": one.last}
-                unit.record(Action.ACCOUNT_DRIFTED, "agent", subject.id, target=at.name, **detail)
-            if gone:
-                links.delete(unit.tx, subject.id, at.name)
-            if kept is not None and kept != subject.link:
-                links.save(unit.tx, kept)
+def _record(
+    unit: Unit, seen: Preview, at: Connected, step: Step, account: Account | None, joined: set[str], *, done: bool
+) -> None:
+    detail: dict[str, Any] = {"group": step.group}
+    if step.changes is not None:
+        detail["changed"] = sorted([*step.changes.set, *step.changes.clear])
+    if account is not None:
+        detail["account"] = account.id
+    if account is None or step.action == "unlink":
+        links.delete(unit.tx, seen.subject.id, at.name)
+    else:
+        # Until every step is done, what it has is all that was wanted: what is left to do is not for drift to explain.
+        wanted = seen.wanted if done else Wanted(account, frozenset(joined))
+        links.save(unit.tx, _link(seen, at, wanted, account, joined))
+    unit.record(_EVENTS[step.action], "agent", seen.subject.id, target=at.name, **detail)
+
+
+def _settle(
+    unit: Unit, seen: Preview, at: Connected, account: Account | None, joined: set[str], *, wrote: bool
+) -> None:
+    """What is recorded beside the steps: fresh drift, that nothing is left to link, and that no person need decide any more."""
+    subject = seen.subject
+    cases.settle(unit.tx, at.name, subject.id)
+    for one in seen.decision.drift:
+        if one.fresh:
+            detail = {"attribute": one.attribute, "policy": one.policy, "found": one.found, "last": one.last}
+            unit.record(Action.ACCOUNT_DRIFTED, "agent", subject.id, target=at.name, **detail)
+    if wrote:
+        return
+    if account is None and subject.link is not None:
+        links.delete(unit.tx, subject.id, at.name)
+    kept = None if account is None else _link(seen, at, seen.wanted, account, joined)
+    if kept is not None and kept != subject.link:
+        links.save(unit.tx, kept)
 
 
 def _link(seen: Preview, at: Connected, wanted: Wanted, account: Account, joined: Iterable[str]) -> Link:

@@ -4,8 +4,7 @@ In: nothing but time. Out: looks in the outbox, and plans that are carried out u
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from connector.core.clock import to_text
 from connector.core.errors import ConnectorError
@@ -19,7 +18,6 @@ from connector.storage import targets
 from connector.storage.targets import TargetRecord
 
 _AGAIN = timedelta(minutes=1)  # a run that failed is not begun again before
-_CHORES = timedelta(minutes=1)
 
 log = logger()
 
@@ -36,17 +34,13 @@ class Schedule:
         *,
         reconcile_hours: float,
         follow_seconds: float,
-        chores: Sequence[Callable[[], None]] = (),
     ) -> None:
-        """`chores` are what else is to be done now and then: each knows by itself what of it is due."""
         self._domain = domain
         self._connections = connections
         self._reconciler = reconciler
         self._directory = directory
         self._whole = timedelta(hours=reconcile_hours)
         self._follow = timedelta(seconds=follow_seconds)
-        self._chores = tuple(chores)
-        self._done: datetime | None = None  # when the chores were last begun
         self._begun: dict[str, str] = {}  # target: when its last run began
         self._thread: threading.Thread | None = None
 
@@ -54,7 +48,7 @@ class Schedule:
         """Begin what is due, unless the last round is still under way."""
         if self._thread is not None and self._thread.is_alive():
             return
-        if self._chores_due() or self.due():
+        if self.due():
             self._thread = threading.Thread(target=self.run_due, name="schedule", daemon=True)
             self._thread.start()
 
@@ -75,8 +69,6 @@ class Schedule:
 
     def run_due(self) -> None:
         """Carry out what is due, one target after the other. A target that fails is tried again when it is due the next time."""
-        if self._chores_due():
-            self._run_chores()
         for name, whole in self.due():
             correlation_id.set(new_correlation_id())
             with self._domain.view() as unit:
@@ -89,18 +81,6 @@ class Schedule:
                     log.info("changes followed", action="follow", target=name, agents=followed)
             except ConnectorError as problem:
                 log.warning("not reconciled", action="reconcile", target=name, problem=problem.detail)
-
-    def _chores_due(self) -> bool:
-        return bool(self._chores) and (self._done is None or self._domain.database.clock() - self._done >= _CHORES)
-
-    def _run_chores(self) -> None:
-        self._done = self._domain.database.clock()
-        for chore in self._chores:
-            correlation_id.set(new_correlation_id())
-            try:
-                chore()
-            except ConnectorError as problem:
-                log.warning("a chore failed", action="schedule", problem=problem.detail)
 
     def _run(self, name: str) -> None:
         by = SYSTEM.because("scheduled reconciliation")

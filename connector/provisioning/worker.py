@@ -1,11 +1,10 @@
 """The worker: claims outbox rows, carries them out, decides about retries; seals the audit log; suspends what has expired.
 
-Each destination has a pool of its own, so that one which hangs holds up nobody else. One object that fails holds up no other.
+Each destination has a lane of its own, so that one which hangs holds up nobody else. One object that fails holds up no other.
 """
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connector.core import ids
@@ -15,8 +14,10 @@ from connector.domain import agents, audit, rotation
 from connector.domain.audit import Sealer
 from connector.domain.unit import SYSTEM, Domain
 from connector.provisioning.attempt import Attempts
+from connector.provisioning.chores import Chore, Chores
 from connector.provisioning.connections import Connections
-from connector.provisioning.gates import MOST_THREADS, Gates
+from connector.provisioning.gates import Gates
+from connector.provisioning.lanes import Lane
 from connector.provisioning.push import Push
 from connector.provisioning.schedule import Schedule
 from connector.storage import outbox, searchable, tally
@@ -46,6 +47,7 @@ class Worker:
         poll_seconds: float = 0.25,
         checkpoint_file: Path | None = None,
         schedule: Schedule | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._domain = domain
         self._tell_app = tell_app
@@ -56,12 +58,10 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._checkpoint_file = checkpoint_file
         self._schedule = schedule
-        self._pools: dict[str, ThreadPoolExecutor] = {}
-        self._running: dict[str, int] = {}
-        self._held: dict[str, Claim] = {}  # by lease: what this worker is at just now
-        self._lock = threading.Lock()
+        self._chores = Chores(chores)
+        self._lanes: dict[str, Lane] = {}  # changed by the loop only
         self._stopping = threading.Event()
-        self._room = threading.Event()  # a push has ended: there is room for the next, and no need to wait for the poll
+        self._room = threading.Event()  # pushes have ended: no need to wait for the poll
         self._housekept = 0.0
         self._rotated = 0.0
 
@@ -89,8 +89,16 @@ class Worker:
                 busy = False
             if not busy and not self._stopping.is_set():  # which may have come before `clear`
                 self._room.wait(self._poll_seconds)
-        for pool in list(self._pools.values()):
-            pool.shutdown(wait=True)
+        for lane in self._lanes.values():
+            left = lane.close()
+            with self._domain.change(SYSTEM) as unit:
+                for claim in left:
+                    outbox.give_back(unit.tx, claim)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is claimed and not done with."""
+        return any(lane.held for lane in self._lanes.values())
 
     def turn(self) -> bool:
         """Hand out what is due; whether anything was."""
@@ -99,7 +107,8 @@ class Worker:
             due = outbox.destinations_due(unit.tx)
         handed_out = False
         for destination in due:
-            gate = self._gates.open(destination, running=self._running.get(destination, 0))
+            lane = self._lanes.get(destination) or self._open_lane(destination)
+            gate = self._gates.open(destination, lane)
             if gate.room <= 0:
                 continue
             with self._domain.change(SYSTEM) as unit:
@@ -109,10 +118,13 @@ class Worker:
                     unit.tx, destination, limit=gate.room, seconds=self._lease_seconds, removals=gate.removals
                 )
             self._gates.passed(destination, len(claims))
-            for claim in claims:
-                handed_out = True
-                self._submit(claim)
+            lane.give(claims, threads=gate.threads)
+            handed_out = handed_out or bool(claims)
         return handed_out
+
+    def _open_lane(self, destination: str) -> Lane:
+        self._lanes[destination] = Lane(destination, self._carry_out, self._room.set)
+        return self._lanes[destination]
 
     def drain(self, *, seconds: float = 30.0) -> bool:
         """Work until nothing is due or running any more; whether that was reached in time. For commands and tests."""
@@ -122,9 +134,7 @@ class Worker:
         try:
             while not deadline.is_set():
                 self._room.clear()
-                idle = not any(
-                    self._running.values()
-                )  # before the turn: what ends during it may have kept it from claiming
+                idle = not self.busy  # before the turn: what ends during it may have kept it from claiming
                 if not self.turn() and idle:
                     return True
                 self._room.wait(0.01)
@@ -132,31 +142,8 @@ class Worker:
         finally:
             timer.cancel()
 
-    def _submit(self, claim: Claim) -> None:
-        with self._lock:
-            pool = self._pools.get(claim.destination)
-            if pool is None:
-                pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix=claim.destination)
-                self._pools[claim.destination] = pool
-            self._running[claim.destination] = self._running.get(claim.destination, 0) + 1
-            self._held[claim.lease] = claim
-        pool.submit(self._carry_out, claim)
-
     def _carry_out(self, claim: Claim) -> None:
         ids.correlation_id.set(claim.correlation_id)
-        try:
-            self._attempt(claim)
-        except Exception:  # the pool would swallow it: the row stays leased and is taken over when the lease ends
-            log.exception(
-                "a push failed unexpectedly", action="push", agent=claim.resource_id, destination=claim.destination
-            )
-        finally:
-            with self._lock:
-                self._running[claim.destination] -= 1
-                del self._held[claim.lease]
-            self._room.set()
-
-    def _attempt(self, claim: Claim) -> None:
         kind, _, name = claim.destination.partition(":")
         if kind == "target":
             self._attempts.carry_out(claim)
@@ -178,6 +165,7 @@ class Worker:
         self._renew()
         if self._schedule is not None:
             self._schedule.start_due()
+        self._chores.start_due(now)
         sealed = self._sealer.seal()
         if sealed and self._checkpoint_file is not None and (note := audit.last_checkpoint(self._domain)):
             self._checkpoint_file.write_text(note)
@@ -195,8 +183,7 @@ class Worker:
 
     def _renew(self) -> None:
         """A push may take longer than its lease (a slow target, many steps): while we live, nobody else takes it over."""
-        with self._lock:
-            held = list(self._held.values())
+        held = [claim for lane in self._lanes.values() for claim in lane.held]
         if held:
             with self._domain.change(SYSTEM) as unit:
                 for claim in held:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _c = t.correlation_case.c
 
@@ -30,6 +31,14 @@ class Case:
 
 
 _COLUMNS = [_c[name] for name in Case.__dataclass_fields__]
+_decided = sa.or_(_c.state == "ignored", _c.state == "unlinked")
+_one = (_c.target == sa.bindparam("target"), _c.about == sa.bindparam("about"))
+_ignored_of = Prepared(sa.select(_c.accounts).where(*_one, _decided))
+_settle = Prepared(
+    sa.update(t.correlation_case)
+    .where(*_one, _c.state == "open")
+    .values(state="settled", modified=sa.bindparam("modified_"))
+)
 
 
 def open_case(
@@ -51,18 +60,9 @@ def open_case(
     return str(id), True
 
 
-def is_open(tx: Transaction, target: str, about: str) -> bool:
-    found = sa.select(_c.id).where(_c.target == target, _c.about == about, _c.state == "open")
-    return tx.execute(found).first() is not None
-
-
 def settle(tx: Transaction, target: str, about: str) -> None:
     """What the case was about has gone: nothing is to be decided any more."""
-    tx.execute(
-        sa.update(t.correlation_case)
-        .where(_c.target == target, _c.about == about, _c.state == "open")
-        .values(state="settled", modified=tx.now)
-    )
+    _settle(tx, target=target, about=about, modified_=tx.now)
 
 
 def settle_others(tx: Transaction, target: str, *, still: set[str]) -> None:
@@ -93,8 +93,14 @@ def listing(tx: Transaction, *, target: str = "", state: str = "open") -> list[C
 
 def ignored(tx: Transaction, target: str) -> dict[str, frozenset[str]]:
     """What is decided not to belong together: agent (or account without one) to the accounts."""
-    decided = sa.select(_c.about, _c.accounts).where(_c.target == target, _c.state.in_(("ignored", "unlinked")))
+    decided = sa.select(_c.about, _c.accounts).where(_c.target == target, _decided)
     return {about: frozenset(orjson.loads(accounts)) for about, accounts in tx.execute(decided)}
+
+
+def ignored_of(tx: Transaction, target: str, about: str) -> frozenset[str]:
+    """The same of one agent."""
+    row = _ignored_of.first(tx, target=target, about=about)
+    return frozenset(orjson.loads(row[0])) if row else frozenset()
 
 
 def _case(row: sa.Row[tuple[object, ...]]) -> Case:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -155,6 +156,12 @@ _mark_first = Prepared(
 )
 _cutoffs = Prepared(sa.select(t.cutoff.c.tokens_before).where(within(t.cutoff.c.subject_id, "ids")))
 _cutoff = Prepared(sa.select(t.cutoff.c.tokens_before).where(t.cutoff.c.subject_id == sa.bindparam("id")))
+_forget_replay = Prepared(sa.delete(t.replay).where(t.replay.c.expires < sa.bindparam("now")))
+_ONCE: dict[str, Any] = {name: sa.bindparam(name) for name in ("scope", "identifier", "expires")}
+_remember_replay = {
+    dialect: Prepared(insert(t.replay).values(_ONCE).on_conflict_do_nothing().returning(t.replay.c.identifier))
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 _revoked = Prepared(sa.select(t.revoked_token.c.jti).where(within(t.revoked_token.c.jti, "ids")))
 _revoked_one = Prepared(sa.select(t.revoked_token.c.jti).where(t.revoked_token.c.jti == sa.bindparam("jti")))
 
@@ -206,6 +213,11 @@ def revoke_token(tx: Transaction, jti: str, expires: str) -> None:
     tx.execute(insert.values(jti=jti, expires=expires).on_conflict_do_nothing())
 
 
+def forget_expired(tx: Transaction) -> int:
+    """Drop what is kept of revoked tokens that have expired, and so are refused anyway; how many."""
+    return tx.execute(sa.delete(t.revoked_token).where(t.revoked_token.c.expires < tx.now)).rowcount
+
+
 def any_revoked(tx: Transaction, jtis: list[str]) -> bool:
     if len(jtis) == 1:
         return _revoked_one.first(tx, jti=jtis[0]) is not None
@@ -214,7 +226,5 @@ def any_revoked(tx: Transaction, jtis: list[str]) -> bool:
 
 def seen_before(tx: Transaction, scope: str, identifier: str, expires: str) -> bool:
     """Remember a one-time identifier until it expires; True where it was there already."""
-    tx.execute(sa.delete(t.replay).where(t.replay.c.expires < tx.now))
-    insert = sqlite.insert(t.replay) if tx.sqlite else postgresql.insert(t.replay)
-    row = insert.values(scope=scope, identifier=identifier, expires=expires).on_conflict_do_nothing()
-    return tx.execute(row.returning(t.replay.c.identifier)).first() is None
+    _forget_replay(tx, now=tx.now)
+    return _remember_replay[tx.dialect].first(tx, scope=scope, identifier=identifier, expires=expires) is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -29,18 +30,39 @@ class Link:
 
 _COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
 _of_agent = _l.resource_id.startswith("agt-")  # the ids of agents begin so (domain/schema.py)
+_one = (_l.resource_id == sa.bindparam("id"), _l.target == sa.bindparam("target"))
+_find = Prepared(sa.select(*_COLUMNS).where(*_one))
+_delete = Prepared(sa.delete(t.link).where(*_one))
+_holder = Prepared(
+    sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), _l.remote_id == sa.bindparam("remote_id"))
+)
+_ROW: dict[str, Any] = {
+    name: sa.bindparam(name) for name in ("resource_id", "target", "remote_id", "applied", "created", "modified")
+}
+
+
+def _saving(insert: Any) -> Prepared:
+    changed = {name: insert.excluded[name] for name in ("remote_id", "applied", "modified")}
+    return Prepared(insert.on_conflict_do_update(index_elements=["resource_id", "target"], set_=changed))
+
+
+_save = {
+    "sqlite": _saving(sqlite.insert(t.link).values(_ROW)),
+    "postgresql": _saving(postgresql.insert(t.link).values(_ROW)),
+}
 _linked = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
 _holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
-    row = tx.execute(sa.select(*_COLUMNS).where(_l.resource_id == resource_id, _l.target == target)).first()
+    row = _find.first(tx, id=resource_id, target=target)
     return Link(*row) if row else None
 
 
 def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
     """The id of the record that the account or group at the target is linked to."""
-    return tx.execute(sa.select(_l.resource_id).where(_l.target == target, _l.remote_id == remote_id)).scalar()
+    row = _holder.first(tx, target=target, remote_id=remote_id)
+    return row[0] if row else None
 
 
 def holders(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
@@ -70,11 +92,8 @@ def count_agents(tx: Transaction, target: str) -> int:
 
 
 def save(tx: Transaction, link: Link) -> None:
-    insert = sqlite.insert(t.link) if tx.sqlite else postgresql.insert(t.link)
-    row = insert.values(**vars(link), created=tx.now, modified=tx.now)
-    changed = {"remote_id": link.remote_id, "applied": link.applied, "modified": tx.now}
-    tx.execute(row.on_conflict_do_update(index_elements=["resource_id", "target"], set_=changed))
+    _save[tx.dialect](tx, **vars(link), created=tx.now, modified=tx.now)
 
 
 def delete(tx: Transaction, resource_id: str, target: str) -> None:
-    tx.execute(sa.delete(t.link).where(_l.resource_id == resource_id, _l.target == target))
+    _delete(tx, id=resource_id, target=target)

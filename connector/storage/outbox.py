@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.core.clock import to_text
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _o = t.outbox.c
 _open = _o.wanted > _o.done
@@ -23,6 +24,15 @@ _removal = sa.and_(  # an agent that has been switched on again since is none
     _o.priority.between(0, _DISABLE),
     ~sa.exists().where(t.resource.c.id == _o.resource_id, t.resource.c.active),
 )
+_row = sa.update(t.outbox).where(_o.resource_id == sa.bindparam("id_"), _o.destination == sa.bindparam("destination_"))
+_held = _row.where(_o.lease == sa.bindparam("lease_"))
+_lease = Prepared(_row, columns=("lease", "lease_until"))
+_renew = Prepared(_held, columns=("lease_until",))
+_give_back = Prepared(_held, columns=("lease", "lease_until"))
+_END = ("problem", "outcome", "lease", "lease_until")
+_finish = Prepared(_held, columns=("done", "attempts", "changed", *_END))
+_postpone = Prepared(_held.where(_o.wanted == sa.bindparam("wanted_")), columns=("due", "attempts", *_END))
+_free_with_problem = Prepared(_held, columns=_END)
 
 
 @dataclass(frozen=True)
@@ -115,9 +125,8 @@ def claim(tx: Transaction, destination: str, *, limit: int, seconds: float, remo
         Claim(row.resource_id, destination, row.wanted, row.attempts, tx.new_id("lse"), row.correlation_id)
         for row in tx.execute(chosen)
     ]
-    until = to_text(tx.moment + timedelta(seconds=seconds))
     for one in claims:
-        tx.execute(sa.update(t.outbox).where(*_pair(one)).values(lease=one.lease, lease_until=until))
+        _lease(tx, **_key(one), lease=one.lease, lease_until=_until(tx, seconds))
     return claims
 
 
@@ -134,8 +143,7 @@ def take(tx: Transaction, resource_id: str, destination: str, *, seconds: float,
         look(tx, [resource_id], [destination], priority=_LAST, correlation_id=correlation_id)
     wanted, attempts = (1, 0) if row is None else (row.wanted + (row.wanted == row.done), row.attempts)
     one = Claim(resource_id, destination, wanted, attempts, tx.new_id("lse"), correlation_id)
-    until = to_text(tx.moment + timedelta(seconds=seconds))
-    tx.execute(sa.update(t.outbox).where(*_pair(one)).values(lease=one.lease, lease_until=until))
+    _lease(tx, **_key(one), lease=one.lease, lease_until=_until(tx, seconds))
     return one
 
 
@@ -155,9 +163,13 @@ def release(tx: Transaction, destination: str, resource_ids: Iterable[str]) -> N
 
 def renew(tx: Transaction, claim: Claim, *, seconds: float) -> bool:
     """Keep the lease for that long from now; False where another worker has taken it over."""
-    until = to_text(tx.moment + timedelta(seconds=seconds))
-    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(lease_until=until)
-    return tx.execute(held).rowcount == 1
+    held = _renew(tx, **_key(claim), lease_=claim.lease, lease_until=_until(tx, seconds))
+    return bool(held.rowcount == 1)
+
+
+def give_back(tx: Transaction, claim: Claim) -> None:
+    """Not tried after all: somebody may claim it again."""
+    _give_back(tx, **_key(claim), lease_=claim.lease, lease=None, lease_until=None)
 
 
 def finish(tx: Transaction, claim: Claim, *, problem: str | None = None, outcome: str | None = None) -> bool:
@@ -165,43 +177,33 @@ def finish(tx: Transaction, claim: Claim, *, problem: str | None = None, outcome
 
     `outcome` says what the problem is: failed, case or unsupported.
     """
-    released = {
-        "done": claim.wanted,
-        "attempts": 0,
-        "problem": problem,
-        "outcome": outcome,
-        "lease": None,
-        "lease_until": None,
-        "changed": tx.now,
-    }
-    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease).values(released)
-    return tx.execute(held).rowcount == 1
+    end = {"problem": problem, "outcome": outcome, "lease": None, "lease_until": None}
+    held = _finish(tx, **_key(claim), lease_=claim.lease, done=claim.wanted, attempts=0, changed=tx.now, **end)
+    return bool(held.rowcount == 1)
 
 
 def postpone(tx: Transaction, claim: Claim, *, due: str, problem: str, outcome: str | None = None) -> bool:
     """To be tried again at `due`."""
-    released = {
-        "due": due,
-        "attempts": claim.attempts + 1,
+    key = {
+        **_key(claim),
+        "lease_": claim.lease,
         "problem": problem,
         "outcome": outcome,
         "lease": None,
         "lease_until": None,
     }
-    held = sa.update(t.outbox).where(*_pair(claim), _o.lease == claim.lease, _o.wanted == claim.wanted).values(released)
-    if tx.execute(held).rowcount == 1:
+    if _postpone(tx, **key, wanted_=claim.wanted, due=due, attempts=claim.attempts + 1).rowcount == 1:
         return True
     # It has changed in the meantime: the change asked for a look now, which a wait of ours must not put off.
-    freed = (
-        sa.update(t.outbox)
-        .where(*_pair(claim), _o.lease == claim.lease)
-        .values(lease=None, lease_until=None, problem=problem, outcome=outcome)
-    )
-    return tx.execute(freed).rowcount == 1
+    return bool(_free_with_problem(tx, **key).rowcount == 1)
 
 
-def _pair(claim: Claim) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return _o.resource_id == claim.resource_id, _o.destination == claim.destination
+def _key(claim: Claim) -> dict[str, str]:
+    return {"id_": claim.resource_id, "destination_": claim.destination}
+
+
+def _until(tx: Transaction, seconds: float) -> str:
+    return to_text(tx.moment + timedelta(seconds=seconds))
 
 
 def backlog(tx: Transaction) -> list[Backlog]:

@@ -112,6 +112,17 @@ def makers_external_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str]:
     return dict(_makers_external_ids.all(tx, ids=orjson.dumps(list(ids)).decode()))
 
 
+def external_ids(tx: Transaction, id: str) -> list[str]:
+    """What all clients call this record."""
+    return list(tx.execute(sa.select(_x.value).where(_x.resource_id == id)).scalars())
+
+
+def with_external_id(tx: Transaction, kind: str, value: str) -> list[str]:
+    """Ids of the records that some client calls so: each client has names of its own, so there may be several."""
+    named = sa.select(_x.resource_id).where(_x.kind == kind, _x.value == value).distinct()
+    return sorted(tx.execute(named).scalars())
+
+
 def ids_of_kind(tx: Transaction, kind: str) -> list[str]:
     return list(tx.execute(sa.select(_r.id).where(_r.kind == kind).order_by(_r.seq)).scalars())
 

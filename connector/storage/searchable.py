@@ -15,6 +15,7 @@ from connector.storage.prepared import Prepared
 
 _s = t.searchable.c
 _BATCH = 200  # rows in one go: writers wait for it
+_FAR, _LARGE_BATCH = 20_000, 1000  # so far behind, searches for "contains" wait longer than writers would
 _SHORTEST = 3  # a trigram
 _add = Prepared(sa.insert(t.searchable), columns=("attribute", "key", "resource_id"))
 _remove = Prepared(sa.delete(t.searchable).where(_s.resource_id == sa.bindparam("id")))
@@ -81,15 +82,17 @@ def index(tx: Transaction) -> int:
     if not tx.sqlite:
         return 0
     begin = counters.value(tx, counters.TRIGRAMS)
-    batch = sa.select(_s.n).where(_s.n > begin).order_by(_s.n).limit(_BATCH)
-    end = tx.execute(sa.select(sa.func.max(batch.subquery().c.n))).scalar()
+    last = tx.run("SELECT coalesce(max(n), 0) FROM searchable", ()).fetchone()[0]
+    end = min(last, begin + (_BATCH if last - begin < _FAR else _LARGE_BATCH))
     gone = tx.run("SELECT n, key FROM searchable_gone LIMIT ?", (_BATCH,)).fetchall()
     for n, key in gone:
         tx.run("INSERT INTO searchable_trigram (searchable_trigram, rowid, key) VALUES ('delete', ?, ?)", (n, key))
         tx.run("DELETE FROM searchable_gone WHERE n = ?", (n,))
-    if end is None:
+    if end <= begin:
         return len(gone)
     new = "INSERT INTO searchable_trigram (rowid, key) SELECT n, key FROM searchable WHERE n > ? AND n <= ?"
-    rows = tx.run(new, (begin, end)).rowcount
+    tx.run(new, (begin, end))
     counters.advance(tx, counters.TRIGRAMS, by=end - begin)
-    return len(gone) + int(rows)
+    return len(gone) + int(
+        end - begin
+    )  # also where all of these rows have been deleted: there may be others behind them

@@ -34,8 +34,13 @@ class TargetRecord:
     read: str | None = None
     cookie: str | None = None
 
+    def is_closed(self, now: str) -> bool:
+        """Whether it is paused, or left alone just now."""
+        return self.paused is not None or (self.blocked_until or "") > now
+
 
 _COLUMNS = [_t[name] for name in TargetRecord.__dataclass_fields__]
+_find = Prepared(sa.select(*_COLUMNS).where(_t.name == sa.bindparam("name")))
 _names = Prepared(sa.select(_t.name).order_by(_t.name))
 
 
@@ -48,8 +53,8 @@ def names(tx: Transaction) -> list[str]:
 
 
 def find(tx: Transaction, name: str) -> TargetRecord | None:
-    row = tx.execute(sa.select(*_COLUMNS).where(_t.name == name)).first()
-    return TargetRecord(**row._asdict()) if row else None
+    row = _find.first(tx, name=name)
+    return TargetRecord(*row) if row else None
 
 
 def insert(tx: Transaction, target: TargetRecord) -> None:
@@ -63,11 +68,6 @@ def delete(tx: Transaction, name: str) -> None:
 def block(tx: Transaction, name: str, *, until: str, problem: str) -> None:
     changed = {"blocked_until": until, "problem": problem, "failures": _t.failures + 1}
     tx.execute(sa.update(t.target).where(_t.name == name).values(changed))
-
-
-def is_stale(tx: Transaction, name: str) -> bool:
-    """Whether `healthy` would write anything."""
-    return tx.execute(sa.select(_t.name).where(_t.name == name, *_stale(tx))).first() is not None
 
 
 def _stale(tx: Transaction) -> tuple[sa.ColumnElement[bool], ...]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tests.bench import peers, servers
 from tests.bench.loader import Loader
-from tests.bench.report import Measured, Memory, memory_lines, row, table, write
+from tests.bench.report import Measured, Memory, measure, memory_lines, table, write
 from tests.bench.servers import LeftOut, Server
-from tests.bench.site import Refused, Site
-from tests.bench.workloads import Prepare, workloads
+from tests.bench.site import Site
+from tests.bench.workloads import workloads
 
 _SERVERS: dict[str, Callable[[Path], Server]] = {
     "connector": servers.connector,
@@ -78,21 +78,6 @@ def _start(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[
     return started
 
 
-def _measure(site: Site, prepare: Prepare, name: str, into: Measured, options: argparse.Namespace) -> Measured:
-    """One workload on one server, once."""
-    if into.skipped:
-        return into
-    try:
-        work = prepare(site, options.requests)
-    except Refused as reason:
-        return Measured(name, site.server.name, [], str(reason))
-    before = site.server.cpu_seconds()
-    result = site.send(work.requests, options.seconds)
-    cpu = site.server.cpu_seconds() - before
-    into.rows.append(row(work, result, cpu))
-    return into
-
-
 def _rounds(sites: list[Site], options: argparse.Namespace) -> list[Measured]:
     prepared = workloads(options.groups)
     found = {(name, s.server.name): Measured(name, s.server.name, []) for name in options.workloads for s in sites}
@@ -102,7 +87,9 @@ def _rounds(sites: list[Site], options: argparse.Namespace) -> list[Measured]:
             print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
             for site in sites[turn:] + sites[:turn]:
                 key = (name, site.server.name)
-                found[key] = _measure(site, prepared[name], name, found[key], options)
+                found[key] = measure(
+                    site, prepared[name], found[key], requests=options.requests, seconds=options.seconds
+                )
         for site in sites:
             site.clear()
     return list(found.values())

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.loader import Result
-from tests.bench.site import Site
-from tests.bench.workloads import Work
+from tests.bench.site import Refused, Site
+from tests.bench.workloads import Prepare, Work
 
 OURS = ("connector", "connector+pg")
 
@@ -67,6 +67,21 @@ class Measured:
     @property
     def right(self) -> bool:
         return bool(self.rows) and not self.total("errors") and not self.total("wrong")
+
+
+def measure(site: Site, prepare: Prepare, into: Measured, *, requests: int, seconds: float) -> Measured:
+    """One workload on one server, once more."""
+    if into.skipped:
+        return into
+    try:
+        work = prepare(site, requests)
+    except Refused as reason:
+        return Measured(into.workload, into.server, [], str(reason))
+    before = site.server.cpu_seconds()
+    result = site.send(work.requests, seconds)
+    cpu = site.server.cpu_seconds() - before
+    into.rows.append(row(work, result, cpu))
+    return into
 
 
 def best_peer(of_workload: list[Measured]) -> Measured | None:

@@ -48,10 +48,14 @@ class Server:
 
 def connector(folder: Path) -> Server:
     """`connector serve` with two web processes, each with its worker, on SQLite."""
-    process, token = _serve(folder, {})
-    return Server(
-        "connector", "SQLite, 2 processes", process.port, "/scim/v2", token, (process.pid,), (process.stop,)
-    )  # fmt: skip
+    process, token = serve(folder, {})
+    return on_sqlite(process, token)
+
+
+def on_sqlite(process: "ConnectorProcess", token: str) -> Server:
+    """The running service, as a server under load."""
+    about = "SQLite, 2 processes"
+    return Server("connector", about, process.port, "/scim/v2", token, (process.pid,), (process.stop,))
 
 
 def connector_on_postgresql(folder: Path) -> Server:
@@ -61,7 +65,7 @@ def connector_on_postgresql(folder: Path) -> Server:
     except FileNotFoundError as missing:
         raise LeftOut(f"PostgreSQL: {missing}") from missing
     try:
-        process, token = _serve(folder, {"CONNECTOR_DATABASE_URL": postgres.url})
+        process, token = serve(folder, {"CONNECTOR_DATABASE_URL": postgres.url})
     except BaseException:
         postgres.stop()
         raise
@@ -76,11 +80,11 @@ def connector_on_postgresql(folder: Path) -> Server:
     )
 
 
-class _Connector(ServerProcess):
+class ConnectorProcess(ServerProcess):
     port: int
 
 
-def _serve(folder: Path, settings: dict[str, str]) -> tuple[_Connector, str]:
+def serve(folder: Path, settings: dict[str, str]) -> tuple[ConnectorProcess, str]:
     """The running service, and a static bearer of a client with scope scim."""
     folder.mkdir(parents=True)
     port = free_port()
@@ -99,7 +103,7 @@ def _serve(folder: Path, settings: dict[str, str]) -> tuple[_Connector, str]:
             raise RuntimeError(f"connector {' '.join(arguments)}: {done.stderr or done.stdout}")
         return json.loads(done.stdout)
 
-    process = _Connector(
+    process = ConnectorProcess(
         "connector",
         [program, "serve", "--workers", "2"],
         log=folder / "connector.log",

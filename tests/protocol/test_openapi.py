@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-from tests.edge_client import AGENT, GROUP, PATCH_OP, USER, EdgeClient
+from tests.edge_client import AGENT, APPLICATION, GROUP, PATCH_OP, USER, EdgeClient
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text())
 ROUNDS = int(os.environ.get("CONNECTOR_FUZZ", "15"))
@@ -45,7 +45,15 @@ def _scim() -> dict[str, Any]:
         "/scim/v2/Bulk": {"post": {**answers, "requestBody": _body(_BULK, Operations={"type": "array"})}},
         "/scim/v2/.search": {"post": {**answers, "requestBody": _body(_SEARCH, filter={})}},
     }
-    named = (("Users", USER, "userName"), ("Groups", GROUP, "displayName"), ("Agents", AGENT, "agentUserName"))
+    for readonly in ("Schemas", "ResourceTypes", "Roles", "Entitlements"):
+        paths[f"/scim/v2/{readonly}"] = {"get": {**answers, "parameters": asked}}
+        paths[f"/scim/v2/{readonly}/{{id}}"] = {"parameters": id, "get": answers}
+    named = (
+        ("Users", USER, "userName"),
+        ("Groups", GROUP, "displayName"),
+        ("Agents", AGENT, "agentUserName"),
+        ("AgenticApplications", APPLICATION, "name"),
+    )
     for endpoint, urn, name in named:
         resource = _body(urn, **{name: {}})
         paths[f"/scim/v2/{endpoint}"] = {

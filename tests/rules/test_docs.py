@@ -12,6 +12,8 @@ from connector.app import create_app
 from connector.cli.main import main
 from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.domain.events import Action
+from connector.domain.sign_in import Code
+from connector.edges.saml.sp.sentences import SENTENCES
 from connector.parts import assemble
 from connector.settings import Settings
 from connector.targets.registry import KINDS
@@ -83,3 +85,9 @@ def test_named_files_exist(page: Path) -> None:
     gone = [link for link in links if link and not (page.parent / link).exists()]
     paths = re.findall(r"`((?:connector|docs|mappings|tests)/[\w./-]+)`", text)
     assert gone + [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_code_of_a_refused_sign_in() -> None:
+    codes = [code.value for code in Code]
+    assert missing(DOCS / "people.md", codes) == []
+    assert set(SENTENCES) == set(Code)

@@ -46,6 +46,16 @@ SERVERS: dict[str, Needs] = {
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
     "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "simplesamlphp": Needs(
+        programs=(
+            "php",
+            "/usr/share/simplesamlphp/www/saml2/idp/metadata.php",
+            "/usr/lib/php/*/dom.so",
+            "/usr/lib/php/*/mbstring.so",
+            "/usr/lib/php/*/pdo_sqlite.so",
+        ),
+        packages=("simplesamlphp", "php-cli", "php-xml", "php-mbstring", "php-curl", "php-sqlite3"),
+    ),
     "apache": Needs(
         programs=(
             "apache2",

@@ -48,3 +48,15 @@ def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path: Path
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="CONNECTOR_CONFIG: cannot read"):
         load({"CONNECTOR_CONFIG": str(tmp_path / "absent.toml")})
+
+
+def test_longest_lives_are_set_by_kind_and_the_others_keep_theirs() -> None:
+    days = load({"CONNECTOR_CREDENTIAL_DAYS": "api_key=30, client_secret=180"}).credential_days
+    assert (days["api_key"], days["client_secret"], days["public_key"]) == (30, 180, 730)
+
+
+@pytest.mark.parametrize("given", ["api_key", "api_key=0", "password=3", "api_key=many"])
+def test_a_longest_life_that_cannot_be_is_refused_by_name(given: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load({"CONNECTOR_CREDENTIAL_DAYS": given})
+    assert "CONNECTOR_CREDENTIAL_DAYS: must be kind=days" in refused.value.detail

@@ -54,8 +54,8 @@ class Certificates:
         """None where the request came without one. Unauthenticated where a stranger sent the header, or it cannot be read."""
         header, chain = environ.get("HTTP_CLIENT_CERT", ""), environ.get("HTTP_CLIENT_CERT_CHAIN", "")
         if not header and not chain:
-            pem = environ.get("SSL_CLIENT_CERT", "")
-            return self._judged(_from_pem(pem), []) if pem else None
+            own = _from_tls(environ)
+            return self._judged(own, []) if own is not None else None
         if not self.is_proxy(environ.get("REMOTE_ADDR", "")):
             raise Unauthenticated("Client-Cert is taken from a trusted proxy only, see the setting trusted_proxies")
         if not header:
@@ -111,6 +111,15 @@ def _chains_up(
 def _for_clients(_policy: object, _certificate: object, usage: x509.ExtendedKeyUsage | None) -> None:
     if usage is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
         raise ValueError("the certificate is not for clients")
+
+
+def _from_tls(environ: Mapping[str, Any]) -> x509.Certificate | None:
+    """What a server that ends TLS itself tells: PEM in `SSL_CLIENT_CERT`, or, of gunicorn, the socket to ask."""
+    if pem := environ.get("SSL_CLIENT_CERT", ""):
+        return _from_pem(pem)
+    peer = getattr(environ.get("gunicorn.socket"), "getpeercert", None)
+    der = peer(binary_form=True) if peer is not None else None
+    return x509.load_der_x509_certificate(der) if der else None
 
 
 def _from_header(value: str) -> x509.Certificate:

@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics and a front page that says where things are."""
+"""/healthz, /readyz and /metrics."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,33 +11,12 @@ from connector.core.errors import ConnectorError
 from connector.domain import targets
 from connector.domain.unit import Domain, Unit
 
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Agent IdP Connector</title>
-<style>body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem}
-code{background:#f2f2f2;padding:0 .3em}</style>
-</head><body><h1>Agent IdP Connector</h1><p>Version VERSION is running. Addresses to configure elsewhere:</p>
-<table><tr><td>SCIM 2.0</td><td><code>BASE/scim/v2</code></td></tr>
-<tr><td>OAuth token endpoint</td><td><code>BASE/oauth/token</code></td></tr>
-<tr><td>OAuth metadata</td><td><a href="/.well-known/oauth-authorization-server">/.well-known/oauth-authorization-server</a></td></tr>
-<tr><td>SAML metadata</td><td><a href="/saml/metadata">/saml/metadata</a></td></tr>
-<tr><td>State</td><td><a href="/healthz">/healthz</a> <a href="/readyz">/readyz</a> <a href="/metrics">/metrics</a></td></tr></table>
-</body></html>"""
-
-
 Endings = Callable[[Unit], Iterable[tuple[str, str, float]]]
 
 
-def blueprint(domain: Domain, *, base_url: str, check_schema: Callable[[], None], endings: Endings) -> Blueprint:
+def blueprint(domain: Domain, *, check_schema: Callable[[], None], endings: Endings) -> Blueprint:
     """`endings` tells what ends some day: its holder, what it is, and when, in seconds since 1970."""
     edge = Blueprint("ops", __name__)
-    page = _PAGE.replace("VERSION", __version__).replace("BASE", base_url)
-
-    @edge.get("/")
-    def front_page() -> Response:
-        headers = {
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(page, content_type="text/html; charset=utf-8", headers=headers)
 
     @edge.get("/healthz")
     def healthz() -> Response:

@@ -17,7 +17,7 @@ from connector.domain import sign_on
 from connector.domain.arrival import Arrival
 from connector.domain.tokens import DeadToken
 from connector.domain.unit import SYSTEM, Domain, Unit
-from connector.edges.saml import artifact, direct, ecp, metadata, slo, soap, sso, unsolicited
+from connector.edges.saml import artifact, direct, ecp, metadata, post_form, slo, soap, sso, unsolicited
 from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.direct import Decide
 from connector.edges.saml.errors import render
@@ -221,7 +221,7 @@ def _soap(content: bytes, status: int, retry_after: int | None = None) -> flask.
 
 def _page(content: str, status: int, retry_after: int | None = None) -> flask.Response:
     response = flask.Response(content, status, content_type="text/html; charset=utf-8")
-    response.headers.update(sso.HEADERS)
+    response.headers.update(post_form.HEADERS)
     return _waiting(response, retry_after)
 
 

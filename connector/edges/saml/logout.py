@@ -1,9 +1,6 @@
 """Telling applications that an agent's sessions have ended: a signed LogoutRequest by SOAP (core 3.7, profiles 4.4)."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-
-from lxml import etree
 
 from connector.core.errors import Invalid, Unavailable
 from connector.core.http import Answer, HttpClient, HttpFailure
@@ -12,11 +9,10 @@ from connector.domain.sessions import Session
 from connector.domain.unit import SYSTEM
 from connector.edges.saml import names, service_provider, signature, soap, xml
 from connector.edges.saml.idp import IdentityProvider
+from connector.edges.saml.messages import logout_request
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.service_provider import Endpoint, ServiceProvider
-from connector.edges.saml.xml import Element
 
-_LIFE = timedelta(minutes=5)
 _RETRY_SECONDS = 30.0
 
 # What an application's status means for us. UnknownPrincipal: it has no session for that agent, which is what we want.
@@ -65,7 +61,12 @@ class LogoutSender:
     def _send(self, provider: ServiceProvider, endpoint: Endpoint, name_id: str, sessions: Sequence[Session]) -> str:
         id = self._idp.new_id()
         request = logout_request(
-            self._idp.entity_id, endpoint.location, id, self._idp.domain.database.clock(), name_id, sessions
+            id=id,
+            moment=self._idp.domain.database.clock(),
+            issuer=self._idp.entity_id,
+            destination=endpoint.location,
+            name_id=name_id,
+            indexes=[one.session_index for one in sessions],
         )
         self._idp.signer.sign(request)
         try:
@@ -81,27 +82,6 @@ class LogoutSender:
         except HttpFailure as problem:
             raise Unavailable(problem.detail, retry_after=_RETRY_SECONDS) from problem
         return _outcome(answer, provider, id)
-
-
-def logout_request(
-    issuer: str, destination: str, id: str, moment: datetime, name_id: str, sessions: Sequence[Session]
-) -> Element:
-    """A LogoutRequest by the administrator, unsigned as yet."""
-    root = etree.Element(xml.name(SAMLP, "LogoutRequest"), nsmap={"samlp": SAMLP, "saml": SAML})
-    for key, value in (
-        ("ID", id),
-        ("Version", "2.0"),
-        ("IssueInstant", xml.instant(moment)),
-        ("Destination", destination),
-        ("NotOnOrAfter", xml.instant(moment + _LIFE)),
-        ("Reason", names.LOGOUT_ADMIN),
-    ):
-        root.set(key, value)
-    xml.add(root, SAML, "Issuer", issuer)
-    root.append(xml.parse(name_id.encode(), what="NameID"))
-    for session in sessions:
-        xml.add(root, SAMLP, "SessionIndex", session.session_index)
-    return root
 
 
 def _outcome(answer: Answer, provider: ServiceProvider, request_id: str) -> str:

@@ -39,6 +39,7 @@ ATTRIBUTE_URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 ATTRIBUTE_BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 ATTRIBUTE_UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
 LOGOUT_ADMIN = "urn:oasis:names:tc:SAML:2.0:logout:admin"
+LOGOUT_USER = "urn:oasis:names:tc:SAML:2.0:logout:user"
 
 # Core section 3.2.2.2
 STATUS = "urn:oasis:names:tc:SAML:2.0:status:"

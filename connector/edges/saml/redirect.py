@@ -1,12 +1,14 @@
-"""The HTTP-Redirect binding, inbound (bindings section 3.4): a compressed message, a signature over the raw query."""
+"""The HTTP-Redirect binding (bindings section 3.4): a compressed message in a query, a signature over the raw query."""
 
+import base64
 import zlib
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from connector.core.errors import Invalid
 from connector.edges.saml import signature
 from connector.edges.saml.names import REDIRECT_DEFLATE
+from connector.edges.saml.signature import Signer
 
 _MAX_MESSAGE = 64 * 1024
 _OURS = ("SAMLRequest", "SAMLResponse", "SAMLEncoding", "RelayState", "SigAlg", "Signature")
@@ -28,15 +30,28 @@ class Query:
     signature: Detached | None
 
 
-def read(raw: bytes) -> Query:
-    """The message in a query string, which must be the one that was sent, not one put together from its values."""
+def read(raw: bytes, field: str = "SAMLRequest") -> Query:
+    """The message in a query string, which must be the one that was sent, not one put together from its values.
+
+    `field` is SAMLRequest or SAMLResponse: the one that is expected.
+    """
     parts = _parts(raw)
-    if "SAMLRequest" not in parts or "SAMLResponse" in parts:
-        raise Invalid("the query must have exactly one SAMLRequest", field="SAMLRequest")
+    if [name for name in ("SAMLRequest", "SAMLResponse") if name in parts] != [field]:
+        raise Invalid(f"the query must have exactly one {field}", field=field)
     if _value(parts, "SAMLEncoding") not in (None, REDIRECT_DEFLATE):
         raise Invalid("SAMLEncoding is not known: only DEFLATE is", field="SAMLEncoding")
-    message = _inflate(signature.octets_of(_value(parts, "SAMLRequest") or "", "SAMLRequest"))
-    return Query(message, _value(parts, "RelayState"), _detached(parts))
+    message = _inflate(signature.octets_of(_value(parts, field) or "", field), field)
+    return Query(message, _value(parts, "RelayState"), _detached(parts, field))
+
+
+def address(location: str, field: str, message: bytes, relay_state: str | None, signer: Signer) -> str:
+    """The address that carries a message of ours, signed."""
+    deflater = zlib.compressobj(wbits=-15)
+    packed = base64.b64encode(deflater.compress(message) + deflater.flush()).decode()
+    parts = {field: packed, "RelayState": relay_state, "SigAlg": signer.algorithm}
+    signed = "&".join(f"{name}={quote(value, safe='')}" for name, value in parts.items() if value is not None)
+    value = base64.b64encode(signer.over(signed.encode())).decode()
+    return f"{location}{'&' if '?' in location else '?'}{signed}&Signature={quote(value, safe='')}"
 
 
 def _parts(raw: bytes) -> dict[str, str]:
@@ -64,25 +79,23 @@ def _value(parts: dict[str, str], name: str) -> str | None:
         raise Invalid(f"{name} is not UTF-8 text", field=name) from problem
 
 
-def _detached(parts: dict[str, str]) -> Detached | None:
-    """Bindings 3.4.4.1: SAMLRequest, RelayState, SigAlg in that order, in the sender's own encoding."""
+def _detached(parts: dict[str, str], field: str) -> Detached | None:
+    """Bindings 3.4.4.1: the message, RelayState, SigAlg in that order, in the sender's own encoding."""
     if "Signature" not in parts and "SigAlg" not in parts:
         return None
     if "Signature" not in parts or "SigAlg" not in parts:
         raise Invalid("the query has one of Signature and SigAlg without the other", field="Signature")
-    signed = [f"{name}={parts[name]}" for name in ("SAMLRequest", "RelayState", "SigAlg") if name in parts]
+    signed = [f"{name}={parts[name]}" for name in (field, "RelayState", "SigAlg") if name in parts]
     return Detached(_value(parts, "SigAlg") or "", "&".join(signed).encode(), _value(parts, "Signature") or "")
 
 
-def _inflate(compressed: bytes) -> bytes:
+def _inflate(compressed: bytes, field: str) -> bytes:
     """Raw DEFLATE (RFC 1951), bounded: a kilobyte can hold a gigabyte."""
     inflater = zlib.decompressobj(-15)
     try:
         message = inflater.decompress(compressed, _MAX_MESSAGE)
     except zlib.error as problem:
-        raise Invalid("SAMLRequest is not DEFLATE-compressed", field="SAMLRequest") from problem
+        raise Invalid(f"{field} is not DEFLATE-compressed", field=field) from problem
     if inflater.unconsumed_tail or not inflater.eof or inflater.unused_data:
-        raise Invalid(
-            f"SAMLRequest is larger than {_MAX_MESSAGE // 1024} KB, cut off, or followed by more", field="SAMLRequest"
-        )
+        raise Invalid(f"{field} is larger than {_MAX_MESSAGE // 1024} KB, cut off, or followed by more", field=field)
     return message

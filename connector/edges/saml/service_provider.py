@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from connector.core.errors import Invalid
@@ -128,22 +128,17 @@ def read(metadata: bytes, *, now: datetime) -> ServiceProvider:
 def parsed(metadata: bytes) -> ServiceProvider:
     """The same, whatever the time: whoever uses it looks at `valid_until`. Remembered, as each request needs it."""
     root = xml.parse(metadata, what="metadata")
-    if root.tag != xml.name(MD, "EntityDescriptor"):
-        raise Invalid(f"EntityDescriptor expected, not {xml.local_name(root)}", field="EntityDescriptor")
-    entity_id = root.get("entityID", "")
-    if not entity_id or entity_id != entity_id.strip():
-        raise Invalid("EntityDescriptor has no entityID", field="entityID")
-    role = _role(root)
-    consumers = tuple(_endpoint(one) for one in role.findall(xml.name(MD, "AssertionConsumerService")))
+    role = role_of(root, "SPSSODescriptor", "a service provider's")
+    consumers = tuple(endpoint(one) for one in role.findall(xml.name(MD, "AssertionConsumerService")))
     if not any(one.binding in _USABLE for one in consumers):
         raise Invalid(
             "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST, HTTP-Artifact or PAOS",
             field="AssertionConsumerService",
         )
     return ServiceProvider(
-        entity_id=entity_id,
+        entity_id=root.get("entityID", ""),
         consumers=consumers,
-        logouts=tuple(_endpoint(one) for one in role.findall(xml.name(MD, "SingleLogoutService"))),
+        logouts=tuple(endpoint(one) for one in role.findall(xml.name(MD, "SingleLogoutService"))),
         signing_keys=tuple(key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _keys(one, "signing")),
         encryption_key=next(
             (key for one in role.findall(xml.name(MD, "KeyDescriptor")) for key in _sealing(one)), None
@@ -151,25 +146,30 @@ def parsed(metadata: bytes) -> ServiceProvider:
         signs_requests=xml.flag(role, "AuthnRequestsSigned"),
         wants_signed_assertions=xml.flag(role, "WantAssertionsSigned"),
         name_id_formats=tuple(xml.text_of(one) for one in role.findall(xml.name(MD, "NameIDFormat"))),
-        valid_until=_earliest(root, role),
+        valid_until=valid_until(root, role),
         certificates=tuple(_certificate(one) for one in role.iter(xml.name(DS, "X509Certificate"))),
     )
 
 
-def _role(root: Element) -> Element:
-    roles = root.findall(xml.name(MD, "SPSSODescriptor"))
+def role_of(root: Element, local: str, whose: str) -> Element:
+    """The one role of that name for SAML 2.0 in an EntityDescriptor that has an entityID; Invalid says what is missing."""
+    if root.tag != xml.name(MD, "EntityDescriptor"):
+        raise Invalid(f"EntityDescriptor expected, not {xml.local_name(root)}", field="EntityDescriptor")
+    entity_id = root.get("entityID", "")
+    if not entity_id or entity_id != entity_id.strip():
+        raise Invalid("EntityDescriptor has no entityID", field="entityID")
+    roles = root.findall(xml.name(MD, local))
     fitting = [one for one in roles if SAMLP in one.get("protocolSupportEnumeration", "").split()]
     if not fitting:
         what = "for SAML 2.0" if roles else "at all"
-        raise Invalid(
-            f"the metadata has no SPSSODescriptor {what}: it is not a service provider's", field="SPSSODescriptor"
-        )
+        raise Invalid(f"the metadata has no {local} {what}: it is not {whose}", field=local)
     if len(fitting) > 1:
-        raise Invalid("the metadata has more than one SPSSODescriptor", field="SPSSODescriptor")
+        raise Invalid(f"the metadata has more than one {local}", field=local)
     return fitting[0]
 
 
-def _endpoint(element: Element) -> Endpoint:
+def endpoint(element: Element) -> Endpoint:
+    """An address of a role; Invalid where it is none that a browser or we could be sent to."""
     where = xml.local_name(element)
     location, response = element.get("Location", ""), element.get("ResponseLocation")
     for place in (location, response or location):
@@ -194,11 +194,23 @@ def _sealing(descriptor: Element) -> list[rsa.RSAPublicKey]:
 
 
 def _keys(descriptor: Element, use: str) -> list[PublicKey]:
-    """Its keys for that; without `use` it serves both purposes (2.4.1.1). Certificate dates do not matter (IIP-MD12)."""
+    return [key for _, key in certificates(descriptor, use)]
+
+
+def certificates(descriptor: Element, use: str) -> list[tuple[bytes, PublicKey]]:
+    """Certificates (DER) with their keys that serve that `use`; without one they serve both (2.4.1.1).
+
+    Certificate dates do not matter (IIP-MD12).
+    """
     if descriptor.get("use") not in (None, use):
         return []
-    keys = (_certificate(one).public_key() for one in descriptor.iter(xml.name(DS, "X509Certificate")))
-    return [key for key in keys if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)]
+    found: list[tuple[bytes, PublicKey]] = []
+    for one in descriptor.iter(xml.name(DS, "X509Certificate")):
+        certificate = _certificate(one)
+        key = certificate.public_key()
+        if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            found.append((certificate.public_bytes(serialization.Encoding.DER), key))
+    return found
 
 
 def _certificate(element: Element) -> x509.Certificate:
@@ -209,6 +221,7 @@ def _certificate(element: Element) -> x509.Certificate:
         raise Invalid("KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor") from problem
 
 
-def _earliest(root: Element, role: Element) -> datetime | None:
+def valid_until(root: Element, role: Element) -> datetime | None:
+    """When the metadata end: the earlier of what the entity and the role say."""
     ends = [one.get("validUntil") for one in (root, role)]
     return min((xml.moment(end, field="validUntil") for end in ends if end), default=None)

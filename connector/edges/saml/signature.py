@@ -97,13 +97,15 @@ class Signer:
 class Signers:
     """The signers of the keys that sign now: another process may make a key, and a key may come to sign, while we run."""
 
-    def __init__(self, ring: KeyRing) -> None:
+    def __init__(self, ring: KeyRing, purpose: str = "saml") -> None:
         self._ring = ring
-        self._signers = {"saml": (ring.active("saml"), Signer(ring.active("saml")))}
+        self._purpose = purpose
+        self._signers = {purpose: (ring.active(purpose), Signer(ring.active(purpose)))}
 
-    def current(self, purpose: str = "saml") -> Signer:
-        """The signer of that purpose of the key ring; Misconfigured where it has no such key."""
+    def current(self, purpose: str | None = None) -> Signer:
+        """The signer of that purpose of the key ring, or of its own; Misconfigured where there is no such key."""
         self._ring.refresh()
+        purpose = purpose or self._purpose
         if not self._ring.all(purpose):
             raise Misconfigured(
                 "SAML cannot sign.", [f"there is no key for {purpose}: connector keys rotate {purpose}"]
@@ -131,23 +133,29 @@ def _position(element: Element) -> int:
     return 1 if len(element) and element[0].tag == xml.name(SAML, "Issuer") else 0
 
 
+def usable_key(key: PublicKey) -> bool:
+    """Whether a signature by that key could be accepted."""
+    return isinstance(key, ec.EllipticCurvePublicKey) or key.key_size >= MIN_RSA_BITS
+
+
 def present(element: Element) -> bool:
     """Whether a signature is anywhere in the element."""
     return next(element.iter(xml.name(DS, "Signature")), None) is not None
 
 
-def verified(element: Element, keys: Sequence[PublicKey]) -> Element:
+def verified(element: Element, keys: Sequence[PublicKey], *, nested: bool = False) -> Element:
     """The signed content of an element, re-parsed from the very bytes that one of keys signed; else Invalid.
 
-    The signature must be the element's own, the only one in the document, and where the schema puts it. Its KeyInfo is
-    not looked at: keys come from what was registered.
+    The signature must be the element's own, and where the schema puts it. There is none beside it, or with `nested` none but
+    deeper in the content, where it is content like any other. Its KeyInfo is not looked at: keys come from what was
+    registered.
     """
     if not keys:
         raise Invalid("the message is signed, and no key is registered for its issuer")
     _refuse_twins(element)
     kept = [prefix for one in element.iter(xml.name(EC, "InclusiveNamespaces")) for prefix in _prefix_list(one)]
     whole = xml.parse(xml.canonical(element, tuple(kept)), what="message")  # the original is not looked at again
-    signature = _own_signature(whole)
+    signature = _own_signature(whole, nested)
     info, value = _signature_parts(signature)
     algorithm, prefixes, digest_method, digest = _signed_info(info, whole.get("ID", ""))
     _check(algorithm, keys, xml.canonical(info, _info_prefixes(info)), value)
@@ -181,12 +189,13 @@ def _refuse_twins(element: Element) -> None:
                 seen.add(str(value))
 
 
-def _own_signature(whole: Element) -> Element:
-    everywhere = list(whole.iter(xml.name(DS, "Signature")))
+def _own_signature(whole: Element, nested: bool) -> Element:
+    name = xml.name(DS, "Signature")
+    found = whole.findall(name) if nested else list(whole.iter(name))
     position = _position(whole)
-    if len(everywhere) != 1 or len(whole) <= position or whole[position] is not everywhere[0]:
+    if len(found) != 1 or len(whole) <= position or whole[position] is not found[0]:
         raise Invalid("the message must have exactly one signature, its own, behind its Issuer")
-    return everywhere[0]
+    return found[0]
 
 
 def _children(parent: Element, *wanted: str) -> list[Element]:

@@ -3,13 +3,12 @@
 Each sign-on is a session of its own, so there are no other participants to pass the request on to.
 """
 
-from lxml import etree
-
 from connector.core.errors import Invalid
 from connector.domain import sessions
 from connector.domain.unit import SYSTEM
 from connector.edges.saml import names, request, signature, soap, xml
 from connector.edges.saml.idp import IdentityProvider, application
+from connector.edges.saml.messages import logout_response
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.xml import Element
 
@@ -45,17 +44,7 @@ def _value(name_id: str) -> str:
 
 
 def _response(idp: IdentityProvider, request_id: str, status: tuple[str, ...]) -> Element:
-    root = etree.Element(xml.name(SAMLP, "LogoutResponse"), nsmap={"samlp": SAMLP, "saml": SAML})
-    for key, value in (
-        ("ID", idp.new_id()),
-        ("Version", "2.0"),
-        ("IssueInstant", xml.instant(idp.domain.database.clock())),
-        ("InResponseTo", request_id),
-    ):
-        root.set(key, value)
-    xml.add(root, SAML, "Issuer", idp.entity_id)
-    place = xml.add(root, SAMLP, "Status")
-    for code in status:
-        place = xml.add(place, SAMLP, "StatusCode", Value=code)
+    moment = idp.domain.database.clock()
+    root = logout_response(id=idp.new_id(), moment=moment, issuer=idp.entity_id, request_id=request_id, status=status)
     idp.signer.sign(root)
     return root

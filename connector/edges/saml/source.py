@@ -20,10 +20,10 @@ from connector.domain import app_sources, apps
 from connector.domain.app_sources import Source
 from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.saml import service_provider, signature, xml
+from connector.edges.saml.fetch import metadata_at
 from connector.edges.saml.service_provider import ServiceProvider
 from connector.edges.saml.signature import PublicKey
 
-_ACCEPT = {"Accept": "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9"}
 _LEAST, _MOST, _USUAL = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=6)
 _AFTER_REFUSAL = timedelta(hours=1)
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
@@ -60,14 +60,11 @@ def key_of(certificate: bytes) -> PublicKey:
 
 
 def fetch(http: HttpClient, url: str) -> bytes:
-    """What is there. Unavailable where nobody answers or not with 200."""
+    """What is there. Unavailable where nobody answers, Invalid where the answer is another one."""
     try:
-        answer = http.send("GET", url, headers=_ACCEPT)
+        return metadata_at(url, http)
     except HttpFailure as problem:
         raise Unavailable(f"the metadata cannot be fetched: {problem.detail}") from problem
-    if answer.status != 200:
-        raise Unavailable(f"the metadata cannot be fetched: {url} answered {answer.status}")
-    return answer.body
 
 
 def check(content: bytes, *, now: datetime, certificate: bytes | None = None, entity_id: str | None = None) -> Read:
@@ -78,6 +75,8 @@ def check(content: bytes, *, now: datetime, certificate: bytes | None = None, en
     if certificate is not None:
         root = signature.verified(xml.parse(content, what="metadata"), [key_of(certificate)])
         content = xml.serialise(root)  # only what is signed is read
+    else:
+        content = xml.without_comments(content, what="metadata")
     provider = service_provider.read(content, now=now)
     if certificate is not None and provider.valid_until is None:
         raise Invalid("the metadata is signed, and has no validUntil", field="validUntil")

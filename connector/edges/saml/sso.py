@@ -4,12 +4,11 @@ The request comes by Redirect or POST with the agent's credentials in the Author
 """
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from html import escape
 
 from connector.core.errors import Invalid
-from connector.edges.saml import artifact, redirect, signature, xml
+from connector.edges.saml import artifact, post_form, redirect, signature, xml
 from connector.edges.saml.idp import IdentityProvider
 from connector.edges.saml.issue import Issued, issue
 from connector.edges.saml.names import BINDING_ARTIFACT, BINDING_POST
@@ -17,17 +16,6 @@ from connector.edges.saml.request import Message
 from connector.edges.saml.visitor import Visitor
 
 MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
-_SCRIPT = "document.forms[0].submit()"
-_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-cache, no-store",  # bindings section 3.5.5.1
-    "Pragma": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True)
@@ -90,12 +78,7 @@ def form(idp: IdentityProvider, issued: Issued, relay_state: str | None) -> str:
     fields = fields_of(idp, issued)
     if relay_state is not None:
         fields["RelayState"] = relay_state
-    inputs = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items())
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signing in</title></head><body>'
-        f'<form method="post" action="{escape(issued.consumer_url)}">{inputs}'
-        f'<noscript><button type="submit">Continue</button></noscript></form><script>{_SCRIPT}</script></body></html>'
-    )
+    return post_form.page(issued.consumer_url, fields, title="Signing in")
 
 
 def fields_of(idp: IdentityProvider, issued: Issued) -> dict[str, str]:

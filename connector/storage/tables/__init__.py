@@ -5,7 +5,8 @@ from connector.storage.tables.base import metadata
 from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
 from connector.storage.tables.federation import saml_app, saml_artifact, saml_behind, saml_session, saml_source
 from connector.storage.tables.oauth import api_resource, api_scope, delegation, scope_grant, vouching
-from connector.storage.tables.outbound import correlation_case, link, outbox, plan, target, tombstone
+from connector.storage.tables.outbound import correlation_case, link, outbox, plan, target, tombstone, tombstone_key
+from connector.storage.tables.people import person_session, sign_in_request, workforce_idp
 from connector.storage.tables.records import (
     TRIGRAMS,
     activity,
@@ -39,6 +40,7 @@ __all__ = [
     "metadata",
     "outbox",
     "ownership",
+    "person_session",
     "plan",
     "replay",
     "resource",
@@ -50,9 +52,12 @@ __all__ = [
     "saml_source",
     "scope_grant",
     "searchable",
+    "sign_in_request",
     "tally",
     "target",
     "tombstone",
+    "tombstone_key",
     "trust",
     "vouching",
+    "workforce_idp",
 ]

@@ -110,3 +110,11 @@ tombstone = sa.Table(  # what was deleted: nothing but a deliberate creation bri
     sa.Column("name", Text, nullable=False),
     moment("deleted"),
 )
+
+tombstone_key = sa.Table(  # what somebody who was deleted was known by: a sign-in by it makes nobody new
+    "tombstone_key",
+    metadata,
+    sa.Column("kind", Text, primary_key=True),
+    sa.Column("key", Text, primary_key=True),  # as it is compared: core/query.py
+    sa.Column("resource_id", Text, primary_key=True),
+)

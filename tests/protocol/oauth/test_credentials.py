@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc import jwk
 
+from connector.core.clock import to_text
 from connector.core.errors import Invalid
 from connector.core.keys import KeyRing
+from connector.core.lives import LONGEST_DAYS
 from connector.domain import ca, credentials, rotation, scopes
 from connector.domain.unit import SYSTEM, Domain
 
@@ -242,3 +244,25 @@ def test_the_ca_issues_for_a_sound_csr_only(domain, world, clock):
             certify(domain, world, ec.generate_private_key(ec.SECP256R1()), tamper=byte)
     with world.parts.domain.view() as unit:
         assert [one.origin for one in credentials.listing(unit, world.bot.id) if one.kind == "certificate"] == ["ca"]
+
+
+def test_the_deployment_says_how_long_credentials_may_live(world, clock):
+    """Issue 6, policy for the longest life per kind: what is made later ends sooner; asking for more is refused by name."""
+    domain = Domain(world.parts.domain.database, world.parts.domain.keys, longest_days={**LONGEST_DAYS, "api_key": 30})
+    with domain.change(SYSTEM) as unit:
+        made = credentials.issue(unit, "agent", world.bot.id, "api_key", scopes=frozenset({"sign-on"}))
+        ends = next(one.not_after for one in credentials.listing(unit, world.bot.id) if one.id == made.id)
+        assert ends == to_text(clock() + timedelta(days=30))
+        with pytest.raises(Invalid, match="ends within 30 days"):
+            credentials.issue(unit, "agent", world.bot.id, "api_key", not_after=to_text(clock() + timedelta(days=31)))
+
+
+def test_revoked_tokens_are_forgotten_once_they_have_expired(world, clock):
+    token = world.token(world.bot)
+    world.web.post("/oauth/revoke", data={"token": token}, auth=world.bot.auth)
+    assert world.introspect(token) == {"active": False}
+    clock.move(hours=2)
+    rotation.schedule(world.parts.domain)
+    assert world.introspect(token) == {"active": False}
+    with world.parts.domain.view() as unit:
+        assert unit.tx.run("SELECT count(*) FROM revoked_token", ()).fetchone()[0] == 0

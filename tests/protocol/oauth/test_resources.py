@@ -109,6 +109,8 @@ def test_the_registry_says_what_is_wrong_and_records_what_changed(world):
 def test_metadata_describes_both_sides(world):
     """RFC 8414 section 2 and RFC 9728 section 2."""
     server = world.web.get("/.well-known/oauth-authorization-server").get_json()
+    refused = world.web.get("/scim/v2/Users").headers["WWW-Authenticate"]
+    assert f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"' in refused, "RFC 9728 section 5.1"
     resource = world.web.get("/.well-known/oauth-protected-resource").get_json()
     assert server["issuer"] == resource["resource"] == ISSUER
     assert resource["authorization_servers"] == [ISSUER] and server["protected_resources"] == [ISSUER]

@@ -22,7 +22,7 @@ def test_the_help_loads_no_large_library() -> None:
     assert loaded_by("from connector.cli.main import main; main(['--help'], standalone_mode=False)") == set()
 
 
-@pytest.mark.parametrize("module", ["records", "apps", "targets", "service"])
+@pytest.mark.parametrize("module", ["records", "apps", "idps", "targets", "service"])
 def test_commands_load_the_database_and_no_other_large_library(module: str) -> None:
     assert loaded_by(f"import connector.cli.{module}") == {"sqlalchemy"}
 

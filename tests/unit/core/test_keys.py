@@ -27,16 +27,17 @@ def test_the_keys_are_made_on_first_start_and_loaded_on_the_second(tmp_path: Pat
 
     ids = {purpose: [key.id for key in first.all(purpose)] for purpose in PURPOSES}
     assert ids == {purpose: [key.id for key in second.all(purpose)] for purpose in PURPOSES}
-    assert [len(ids[purpose]) for purpose in PURPOSES] == [1, 1, 1]
+    assert [len(ids[purpose]) for purpose in PURPOSES] == [1, 1, 1, 1]
     assert first.derive("x") == second.derive("x")
 
 
 def test_each_purpose_has_its_kind_of_key(folder: Path) -> None:
     ring = KeyRing(folder)
 
-    oauth, saml, audit = (ring.active(purpose) for purpose in PURPOSES)
+    oauth, saml, sp, audit = (ring.active(purpose) for purpose in PURPOSES)
     assert isinstance(oauth.private, ec.EllipticCurvePrivateKey) and oauth.private.curve.name == "secp256r1"
     assert isinstance(saml.private, rsa.RSAPrivateKey) and saml.private.key_size == 2048
+    assert isinstance(sp.private, rsa.RSAPrivateKey) and sp.private.key_size == 2048 and sp.certificate is not None
     assert isinstance(audit.private, ed25519.Ed25519PrivateKey)
     assert saml.certificate is not None and saml.certificate.public_key() == saml.private.public_key()
 
@@ -76,7 +77,7 @@ def test_two_processes_that_start_together_make_one_set_of_keys(tmp_path: Path, 
     with ThreadPoolExecutor(2) as pool:
         rings = list(pool.map(lambda _: KeyRing(tmp_path / "new", clock=clock), range(2)))
 
-    assert [len(ring.all(purpose)) for ring in rings for purpose in PURPOSES] == [1] * 6
+    assert [len(ring.all(purpose)) for ring in rings for purpose in PURPOSES] == [1] * 8
     assert rings[0].active("saml").id == rings[1].active("saml").id
 
 

@@ -100,6 +100,6 @@ def test_a_push_of_a_dead_worker_is_taken_over_when_its_lease_ends(
     with parts.domain.change(SYSTEM) as unit:
         unit.tell_apps("agt-1", ["https://slow.example"])
     app_told.may_answer.set()
-    _until(lambda: not any(first._running.values()))
+    _until(lambda: not first.busy)
     assert (_row(parts).wanted, _row(parts).done) == (2, 1)
     assert app_told.told == ["first", "second"]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.core.errors import Unavailable
 from connector.domain import targets
 from connector.targets.base import Account, Capability, ChangedPage, CookieExpired, Unreachable
 from tests.unit.provisioning.conftest import World, quiet
@@ -172,20 +171,3 @@ def test_a_run_that_fails_is_not_begun_again_at_once(world: World, monkeypatch: 
     assert schedule.due() == []
     world.clock.move(seconds=61)
     assert schedule.due() == [("idp", True)]
-
-
-def test_chores_are_done_once_a_minute_and_one_that_fails_holds_up_no_other(world: World) -> None:
-    done: list[str] = []
-
-    def fails() -> None:
-        done.append("fails")
-        raise Unavailable("not now")
-
-    schedule = world.parts.schedule(fails, lambda: done.append("works"))
-    schedule.run_due()
-    schedule.run_due()
-    assert done == ["fails", "works"]
-
-    world.clock.move(seconds=60)
-    schedule.run_due()
-    assert done == ["fails", "works"] * 2

@@ -56,3 +56,19 @@ def test_quotes_and_wildcards_in_what_is_looked_for_are_only_characters(database
         for text in ('a"b', "b%c", "c_d", "d\\e"):
             assert _containing(tx, text) == ["a"], text
         assert _containing(tx, "axb") == []
+
+
+def test_rows_that_were_deleted_before_their_turn_do_not_stop_the_index(database, monkeypatch):
+    monkeypatch.setattr(searchable, "_BATCH", 2)
+    with database.transaction() as tx:
+        gone = [_insert(tx, f"gone-{number}", "gone@x.example") for number in range(4)]
+        _insert(tx, "kept", "kept@x.example")
+        for one in gone:
+            resources.delete(tx, one)
+        turns = 0
+        while searchable.index(tx):
+            turns += 1
+
+        if tx.sqlite:
+            assert turns == 3
+            assert tx.run("SELECT rowid FROM searchable_trigram WHERE key MATCH '\"kept\"'", ()).fetchall() == [(5,)]
