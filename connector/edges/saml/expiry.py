@@ -48,12 +48,16 @@ def endings(domain: Domain, unit: Unit) -> Iterator[Ending]:
         except Invalid as problem:  # kept by an earlier version, and not readable by this one
             log.warning("metadata unreadable", action="expiry", application=app.entity_id, problem=problem.detail)
             continue
-        source = app_sources.find(unit, app.entity_id)
-        renewed = source is not None and source.problem is None  # read again well before it ends
-        if provider.valid_until is not None and not renewed:
+        if provider.valid_until is not None and not _renewed(unit, app.entity_id):
             yield Ending("app", app.entity_id, app.name, "metadata", provider.valid_until)
         for one in {one.fingerprint(hashes.SHA256()).hex(): one for one in provider.certificates}.items():
             yield Ending("app", app.entity_id, app.name, one[0], one[1].not_valid_after_utc)
+
+
+def _renewed(unit: Unit, entity_id: str) -> bool:
+    """Whether its metadata is read again well before it ends."""
+    source = app_sources.find(unit, entity_id)
+    return source is not None and source.problem is None
 
 
 class Alerts:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from onelogin.saml2.response import OneLogin_Saml2_Response  # type: ignore[import-untyped]
 
 from connector.core.clock import to_text
 from connector.domain import delegations, people, scopes
@@ -16,7 +17,7 @@ from tests.saml_world import IDP, World
 from tests.servers.pki import self_signed
 from tests.unit.edges.saml.conftest import Agent, App
 from tests.unit.edges.saml.test_direct import assertion_of
-from tests.unit.edges.saml.test_sign_on import DELEGATION_SCHEMA, NAMES, SCHEMAS, assert_signed, valid
+from tests.unit.edges.saml.test_sign_on import DELEGATION_SCHEMA, NAMES, SCHEMAS, assert_signed, settings_of, valid
 
 DEL = "urn:oasis:names:tc:SAML:2.0:conditions:delegation"
 
@@ -155,3 +156,18 @@ def test_nobody_acts_for_whom_it_may_not(world: World, app: App, agent: Agent, p
         answer: Any = agent.ask(audience=app.entity_id, onBehalfOf=somebody)
         assert answer.status_code == 403
     assert world.sessions(agent.id) == [] and len(world.events("sign-on:refused")) == 2
+
+
+def test_python3_saml_refuses_the_condition_and_takes_the_attribute(
+    world: World, app: App, agent: Agent, person: str, standing: str, clock: Clock, time_machine: Any
+) -> None:
+    time_machine.move_to(clock.now)
+    here = {"https": "on", "http_host": "app.example", "script_name": "/acs", "get_data": {}, "post_data": {}}
+
+    def taken(form: str) -> bool:
+        world.choose("App", delegation=form)
+        told = agent.ask(audience=app.entity_id, onBehalfOf=person, form="response").get_json()
+        found = OneLogin_Saml2_Response(settings_of(world, app), told["fields"]["SAMLResponse"])
+        return bool(found.is_valid(here))
+
+    assert [taken("condition"), taken("attribute")] == [False, True]
