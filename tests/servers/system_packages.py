@@ -47,6 +47,8 @@ SERVERS: dict[str, Needs] = {
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
     "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "node-saml": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "pysaml2": Needs(programs=("xmlsec1",), packages=("xmlsec1",)),
     "simplesamlphp": Needs(
         programs=(
             "php",
