@@ -149,8 +149,11 @@ def as_text(value: Any) -> str:
     raise Invalid(f"a single value is needed here, and {kind} was found")
 
 
+_MAY_BE_EMPTY = (str, list, dict, Mapping)  # what is a dict need not be asked whether it is a Mapping, which takes long
+
+
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | list | Mapping) and not value)
+    return value is None or (isinstance(value, _MAY_BE_EMPTY) and not value)
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:

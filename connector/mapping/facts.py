@@ -69,5 +69,5 @@ def look_up(facts: Facts, path: str) -> Any:
     """The value of a dotted name; None where it, or something on the way to it, is unassigned."""
     value: Any = facts
     for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+        value = value.get(part) if isinstance(value, (dict, Mapping)) else None
     return value

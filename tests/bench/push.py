@@ -88,7 +88,7 @@ def ldap(folder: Path, count: int, stack: ExitStack) -> None:
     slapd = Slapd.start(folder / "slapd")
     stack.callback(slapd.stop)
     parts = open_parts(folder / "ldap")
-    add_target(parts, "ldap", "openldap", _ldap_options(slapd))
+    add_target(parts, "ldap", "openldap", _ldap_options(slapd), threads=_CONNECTIONS)
     rounds = []
     for turn in range(_ROUNDS):
         own = _ldapadd(slapd, [f"plain-{turn}-{n}" for n in range(count)])
@@ -122,7 +122,7 @@ def scim(folder: Path, count: int, stack: ExitStack) -> None:
     stack.callback(server.stop)
     os.environ["BENCH_TOKEN"] = server.token
     parts = open_parts(folder / "scim")
-    add_target(parts, "scim", "scim", {"url": server.url, "token": "env:BENCH_TOKEN"})
+    add_target(parts, "scim", "scim", {"url": server.url, "token": "env:BENCH_TOKEN"}, threads=_CONNECTIONS)
     rounds = []
     for turn in range(_ROUNDS):
         own = _scim_creates(server, [f"plain-{turn}-{n}" for n in range(count)])

@@ -35,9 +35,9 @@ def open_parts(folder: Path, url: str = "") -> Parts:
     return parts
 
 
-def add_target(parts: Parts, kind: str, mapping: str, options: dict[str, str]) -> None:
+def add_target(parts: Parts, kind: str, mapping: str, options: dict[str, str], *, threads: int | None = None) -> None:
     with parts.domain.change(SYSTEM) as unit:
-        targets.add(unit, "bench", kind, mapping, options)
+        targets.add(unit, "bench", kind, mapping, options, threads=threads)
 
 
 def register(parts: Parts, names: list[str]) -> list[str]:
