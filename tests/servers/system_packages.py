@@ -29,6 +29,7 @@ SERVERS: dict[str, Needs] = {
         programs=("slapd", "slapadd", "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/core.schema"),
         packages=("slapd", "ldap-utils"),
     ),
+    "ds389": Needs(programs=("ns-slapd", "dscreate"), packages=("389-ds-base",)),
     "samba": Needs(
         programs=(
             "samba",
@@ -46,6 +47,8 @@ SERVERS: dict[str, Needs] = {
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
     "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "node-saml": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "pysaml2": Needs(programs=("xmlsec1",), packages=("xmlsec1",)),
     "simplesamlphp": Needs(
         programs=(
             "php",
