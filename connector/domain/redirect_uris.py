@@ -27,7 +27,7 @@ _ADVICE = (
 
 def add(unit: Unit, agent_id: str, uri: str) -> None:
     """Invalid where it cannot be one; Conflict where the agent has it already."""
-    if not _may_be_one(uri):
+    if not may_be_one(uri):
         raise Invalid(
             f"uri must be {_ADVICE}, in lower case up to the path, without a fragment, user name, wildcard or ../, not {uri!r}",
             field="uri",
@@ -53,12 +53,13 @@ def fits(registered: list[str], asked: str) -> bool:
     if asked in registered:
         return True
     loopback = _LOOPBACK.fullmatch(asked)
-    if loopback is None or not _may_be_one(asked):
+    if loopback is None or not may_be_one(asked):
         return False
     return any(found.groups() == loopback.groups() for found in map(_LOOPBACK.fullmatch, registered) if found)
 
 
-def _may_be_one(uri: str) -> bool:
+def may_be_one(uri: str) -> bool:
+    """Whether it may be registered at all. Pure."""
     if len(uri) > _LONGEST or not _PLAIN.fullmatch(uri) or _DOTS.search(uri.partition("?")[0]):
         return False
     if not any(form.fullmatch(uri) for form in (_HTTPS, _LOOPBACK, _LOCALHOST, _PRIVATE)):

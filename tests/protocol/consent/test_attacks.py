@@ -85,46 +85,6 @@ def test_codes_are_sent_to_registered_addresses_alone(signed_in: Flow) -> None:
     stays_here(signed_in.ask(redirect_uri=None))  # there are two
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "http://bot.example/cb",
-        "https://bot.example/cb#x",
-        "https://u:p@bot.example/cb",
-        "https://*.bot.example/cb",
-        "https://bot.example/../cb",
-        "https://bot.example/%2E%2e/cb",
-        "https://bot.example/c b",
-        "https://bot.example;form-action/*",
-        "https:bot.example",
-        "https://",
-        "myapp:/cb",
-        "javascript:alert(1)",
-        "com.example.app://host/cb",
-        "https://bot.example:99999/cb",
-        "https://bot.example/" + "x" * 500,
-        "bot",
-        "",
-    ],
-)
-def test_what_could_mislead_is_not_registered(uri: str) -> None:
-    assert not redirect_uris._may_be_one(uri)
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "https://bot.example",
-        "https://bot.example:8443/a/b?c=d",
-        "http://[::1]/cb",
-        "http://localhost:1/cb",
-        "com.example.app:/cb",
-    ],
-)
-def test_what_is_meant_for_agents_is_registered(uri: str) -> None:
-    assert redirect_uris._may_be_one(uri)
-
-
 def test_strangers_and_agents_that_may_not_act_are_shown_a_page(signed_in: Flow) -> None:
     stays_here(signed_in.ask(client_id="agt-nobody"))
     stays_here(signed_in.ask(client_id=None))
@@ -134,32 +94,34 @@ def test_strangers_and_agents_that_may_not_act_are_shown_a_page(signed_in: Flow)
     stays_here(signed_in.ask())
 
 
-@pytest.mark.parametrize(
-    ("over", "error"),
-    [
-        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge_method": "plain", "code_challenge": VERIFIER}, "invalid_request"),
-        ({"code_challenge": "short"}, "invalid_request"),
-        ({"response_type": "token"}, "unsupported_response_type"),
-        ({"response_type": "code token"}, "unsupported_response_type"),
-        ({"response_type": None}, "invalid_request"),
-        ({"response_mode": "fragment"}, "invalid_request"),
-        ({"request": "eyJ"}, "request_not_supported"),
-        ({"request_uri": "urn:x"}, "request_uri_not_supported"),
-        ({"prompt": "none login"}, "invalid_request"),
-        ({"prompt": "sometimes"}, "invalid_request"),
-        ({"max_age": "-1"}, "invalid_request"),
-        ({"dpop_jkt": "x"}, "invalid_request"),
-        ({"state": "x" * 2000}, "invalid_request"),
-    ],
-)
-def test_a_request_that_is_not_good_gets_no_code(signed_in: Flow, over: dict[str, str | None], error: str) -> None:
-    answer = told(signed_in.ask(**over))
+BAD_REQUESTS: list[tuple[dict[str, str | None], str]] = [
+    ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+    ({"code_challenge": None}, "invalid_request"),
+    ({"code_challenge_method": None}, "invalid_request"),
+    ({"code_challenge_method": "plain", "code_challenge": VERIFIER}, "invalid_request"),
+    ({"code_challenge": "short"}, "invalid_request"),
+    ({"response_type": "token"}, "unsupported_response_type"),
+    ({"response_type": "code token"}, "unsupported_response_type"),
+    ({"response_type": None}, "invalid_request"),
+    ({"response_mode": "fragment"}, "invalid_request"),
+    ({"request": "eyJ"}, "request_not_supported"),
+    ({"request_uri": "urn:x"}, "request_uri_not_supported"),
+    ({"prompt": "none login"}, "invalid_request"),
+    ({"prompt": "sometimes"}, "invalid_request"),
+    ({"max_age": "-1"}, "invalid_request"),
+    ({"dpop_jkt": "x"}, "invalid_request"),
+    ({"state": "x" * 2000}, "invalid_request"),
+]
 
-    assert (answer["error"], "code" in answer) == (error, False)
-    assert answer["state"] == over.get("state", "s-1")
+
+def test_a_request_that_is_not_good_gets_no_code(signed_in: Flow) -> None:
+    signed_in.decide()  # so that nothing else could stop one
+
+    for over, error in BAD_REQUESTS:
+        answer = told(signed_in.ask(**over))
+
+        assert (answer["error"], "code" in answer) == (error, False), over
+        assert answer["state"] == over.get("state", "s-1")
 
 
 def test_parameters_come_once(signed_in: Flow) -> None:
@@ -225,24 +187,27 @@ def test_a_code_is_for_its_agent(signed_in: Flow) -> None:
     assert signed_in.renew(tokens["refresh_token"]).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("over", "error"),
-    [
-        ({"code_verifier": "another-verifier-that-is-long-enough-as-well-000"}, "invalid_grant"),
-        ({"code_verifier": challenge(VERIFIER)}, "invalid_grant"),
-        ({"code_verifier": "short"}, "invalid_grant"),
-        ({"code_verifier": None}, "invalid_request"),
-        ({"redirect_uri": None}, "invalid_grant"),
-        ({"redirect_uri": "https://evil.example/"}, "invalid_grant"),
-        ({"code": "aco_guess"}, "invalid_grant"),
-        ({"resource": "https://mail.example"}, "invalid_target"),
-    ],
-)
-def test_a_code_needs_all_that_it_is_bound_to(signed_in: Flow, over: dict[str, str | None], error: str) -> None:
-    answer = signed_in.redeem(**{"code": signed_in.code(), **over})
+BAD_REDEMPTIONS: list[tuple[dict[str, str | None], str]] = [
+    ({"code_verifier": "another-verifier-that-is-long-enough-as-well-000"}, "invalid_grant"),
+    ({"code_verifier": challenge(VERIFIER)}, "invalid_grant"),
+    ({"code_verifier": "short"}, "invalid_grant"),
+    ({"code_verifier": None}, "invalid_request"),
+    ({"redirect_uri": None}, "invalid_grant"),
+    ({"redirect_uri": "https://evil.example/"}, "invalid_grant"),
+    ({"code": "aco_guess"}, "invalid_grant"),
+    ({"resource": "https://mail.example"}, "invalid_target"),
+]
 
-    assert (answer.status_code, answer.get_json()["error"]) == (400, error)
+
+def test_a_code_needs_all_that_it_is_bound_to(signed_in: Flow) -> None:
+    signed_in.decide()
+
+    for over, error in BAD_REDEMPTIONS:
+        answer = signed_in.redeem(**{"code": told(signed_in.ask())["code"], **over})
+        assert (answer.status_code, answer.get_json()["error"]) == (400, error), over
+
     assert signed_in.events("token:issued") == []
+    assert signed_in.redeem(told(signed_in.ask())["code"]).status_code == 200
 
 
 def test_a_guess_at_the_verifier_uses_up_the_code(signed_in: Flow) -> None:
@@ -341,9 +306,9 @@ def test_what_has_changed_between_consent_and_token_counts(signed_in: Flow, chan
         assert signed_in.world.introspect(tokens["access_token"])["scope"] == ""
 
 
-@pytest.mark.parametrize("csrf", ["", "x", "é"])
-def test_a_form_of_somebody_else_gives_nothing(signed_in: Flow, csrf: str) -> None:
-    stays_here(signed_in.decide(form={"csrf": csrf}))
+def test_a_form_of_somebody_else_gives_nothing(signed_in: Flow) -> None:
+    for csrf in ("", "x", "é"):
+        stays_here(signed_in.decide(form={"csrf": csrf}))
     assert signed_in.events("delegation:made") == []
 
 
