@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -16,19 +16,21 @@ from connector.core.jose import Signer
 from connector.core.logs import logger
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
+from connector.domain.unit import Unit
 from connector.edges.console import blueprint as console
 from connector.edges.console import pages
 from connector.edges.console.session import Sessions
-from connector.edges.oauth import authorize, client_auth, manage
+from connector.edges.oauth import authorize, manage
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
+from connector.edges.oauth.agent_door import AgentDoor
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
 from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
-from connector.edges.saml import bearer
+from connector.edges.saml import bearer, expiry
 from connector.edges.saml import blueprint as saml
 from connector.edges.saml.sp import blueprint as saml_sp
 from connector.edges.scim import blueprint as scim
@@ -58,6 +60,10 @@ def create_app(parts: Parts) -> Flask:
         recipient=f"{settings.url}{PREFIX}/token",
     )
 
+    idp = saml.identity_provider(
+        domain, base_url=settings.url, entity_id=settings.saml_entity_id, mapping_folders=parts.mapping_folders
+    )
+
     def shown() -> Shown:
         return door.shown(request)
 
@@ -85,7 +91,14 @@ def create_app(parts: Parts) -> Flask:
             base_url=settings.url,
             tokens=tokens,
             signer=signer,
-            grants=Grants(tokens, signer, issuer=settings.url, id_jag=settings.id_jag, saml=own_assertions),
+            grants=Grants(
+                tokens,
+                signer,
+                issuer=settings.url,
+                id_jag=settings.id_jag,
+                saml=own_assertions,
+                assertions=saml.assertions(idp),
+            ),
             federation=federation,
             door=door,
             proofs=proofs,
@@ -93,11 +106,12 @@ def create_app(parts: Parts) -> Flask:
     )
     app.register_blueprint(
         saml.blueprint(
-            domain,
-            base_url=settings.url,
-            entity_id=settings.saml_entity_id,
-            authenticate=lambda header: tokens.agent(header, client_auth.decode_basic, shown),
-            mapping_folders=parts.mapping_folders,
+            idp,
+            authenticate=AgentDoor(door, tokens).arrive,
+            certificate=lambda asked: (
+                certificate.certificate if (certificate := door.shown_certificate(asked)) else None
+            ),
+            decide=tokens.standing_for,
         )
     )
     app.register_blueprint(
@@ -108,12 +122,16 @@ def create_app(parts: Parts) -> Flask:
             certificate_life=timedelta(hours=settings.certificate_hours),
         )
     )
+
+    def endings(unit: Unit) -> Iterator[tuple[str, str, float]]:
+        return ((one.holder, one.what, one.ends.timestamp()) for one in expiry.endings(domain, unit))
+
     app.register_blueprint(
         saml_sp.blueprint(domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id)
     )
     app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
-    app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema))
+    app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
     _correlate(app)
     _tell_where_tokens_are_had(app, f"{settings.url}/.well-known/oauth-protected-resource")
     _render_errors(app)

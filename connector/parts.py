@@ -86,6 +86,7 @@ class Parts:
         """A worker of this deployment, not yet started."""
         from connector.core.http import HttpClient  # these two bring lxml and requests, which most commands do without
         from connector.edges.saml import blueprint as saml
+        from connector.edges.saml import expiry, source
         from connector.edges.saml.sp import registry
 
         settings = self.settings
@@ -104,7 +105,9 @@ class Parts:
             checkpoint_file=settings.data_dir / "checkpoint.txt" if settings.data_dir.is_dir() else None,
             schedule=self.schedule,
             chores=[
-                registry.refresher(self.domain, hours=settings.idp_refresh_hours, http=HttpClient(read_timeout=10))
+                registry.refresher(self.domain, hours=settings.idp_refresh_hours, http=HttpClient(read_timeout=10)),
+                source.Refresher(self.domain, lambda: HttpClient(read_timeout=10)).run,
+                expiry.Alerts(self.domain).run,
             ],
         )
 

@@ -1,6 +1,7 @@
 """Wires the real servers into pytest, and gives tests one deployment on a fresh database, on SQLite and on PostgreSQL."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from connector.storage import audit
 from connector.storage.db import Database
 from tests.edge_client import EdgeClient
 from tests.servers.availability import pytest_terminal_summary
+from tests.servers.postgres import PostgresServer
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -44,14 +46,50 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database that the migrations have made, to be copied: making one for each test takes as long as the test."""
+    file = tmp_path_factory.mktemp("migrated") / "connector.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_name(postgres_server: PostgresServer) -> str:
+    """The same on PostgreSQL: the name of a database to be copied."""
+    _migrate(postgres_server.create_database("migrated"))
+    return "migrated"
+
+
+def _migrate(url: str) -> None:
+    made = Database(url)
+    made.upgrade()
+    made.close()  # nobody may be connected to what PostgreSQL copies
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database."""
+    """The URL of a database with the present schema and nothing in it."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'connector.db'}"
+        file = tmp_path / "connector.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
         return
+    template = request.getfixturevalue("migrated_name")
     server = request.getfixturevalue("postgres_server")
     name = f"edges_{next(_numbers)}"
+    yield server.create_database(name, template=template)
+    server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without a schema."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"empty_{next(_numbers)}"
     yield server.create_database(name)
     server.drop_database(name)
 

@@ -77,7 +77,7 @@ class _Cookies(requests.cookies.RequestsCookieJar):
 
 
 class Person:
-    """A browser without scripts: follows redirects and refreshes, sends the forms that a script would send, and fills in others."""
+    """A browser without scripts: follows redirects and refreshes, sends the forms that a script would send, loads frames."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -127,4 +127,6 @@ class Person:
             [form] = [one for one in self._forms() if {"SAMLRequest", "SAMLResponse"} & set(one.fields)]
             fields = {name: value for name, value in form.fields.items() if name and value is not None}
             self.page = self.session.post(urljoin(self.page.url, form.action), data=fields, timeout=30)
+        for frame in re.findall(r'<iframe[^>]* src="([^"]+)"', self.page.text):  # some IdPs end all sessions in frames
+            self.session.get(urljoin(self.page.url, unescape(frame)), timeout=30)
         return self

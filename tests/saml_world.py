@@ -10,18 +10,22 @@ from typing import Any
 
 import flask
 import orjson
+from cryptography import x509
 from werkzeug.serving import make_server
 
-from connector.core.errors import Unauthenticated
+from connector.core.clock import from_text
+from connector.core.errors import Denied, Unauthenticated
 from connector.core.http import HttpClient
 from connector.core.keys import KeyRing
-from connector.domain import apps
+from connector.domain import apps, delegations
 from connector.domain import groups as group_rules
 from connector.domain.app_settings import AppSettings
+from connector.domain.arrival import Arrival
 from connector.domain.schema import GOVERNANCE
-from connector.domain.unit import SYSTEM, Caller, Domain
+from connector.domain.sign_on import Behalf
+from connector.domain.unit import SYSTEM, Caller, Domain, Unit
 from connector.edges.saml import service_provider
-from connector.edges.saml.blueprint import blueprint, logout_sender
+from connector.edges.saml.blueprint import blueprint, identity_provider, logout_sender
 from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.logout import LogoutSender
 from connector.mapping.load import shipped_folder
@@ -86,7 +90,7 @@ class World:
             agent = resources.by_id(unit.tx, "agent", agent_id)
             assert agent is not None
             resources.update(unit.tx, replace(agent, active=False), renamed=False)
-            ended = saml.end_sessions(unit.tx, agent_id)
+            ended = [entity_id for _, entity_id in saml.end_sessions(unit.tx, agent_id)]
             unit.tell_apps(agent_id, ended)
         return ended
 
@@ -125,9 +129,9 @@ class World:
         return agent
 
 
-def authenticate(header: str | None) -> Caller:
-    """In these tests an agent's id is its token, and `secret` is everybody's secret."""
-    scheme, _, value = (header or "").partition(" ")
+def authenticate(request: flask.Request) -> Arrival:
+    """In these tests an agent's id is its token, `secret` is everybody's secret, and a certificate of TLS is the agent's."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme == "Basic":
         value, _, secret = base64.b64decode(value).decode().partition(":")
         if secret != "secret":
@@ -135,7 +139,20 @@ def authenticate(header: str | None) -> Caller:
     if not value:
         raise Unauthenticated("present an access token, or id and secret")
     kind = "agent" if value.startswith("agt-") else "client"
-    return Caller(kind, value, value)
+    return Arrival(Caller(kind, value, value), "basic" if scheme == "Basic" else "token", certificate_of(request))
+
+
+def certificate_of(request: flask.Request) -> x509.Certificate | None:
+    pem = request.environ.get("SSL_CLIENT_CERT")
+    return x509.load_pem_x509_certificate(pem.encode()) if pem else None
+
+
+def decide(unit: Unit, caller: Caller, subject: str, audience: str) -> Behalf | None:
+    """In these tests any standing delegation will do; which one is needed is for domain.exchange to say."""
+    standing = delegations.standing(unit, subject, caller.id)
+    if not standing:
+        raise Denied("no delegation stands")
+    return Behalf(subject, (caller.id,), (standing[0].id,), from_text(standing[0].not_after))
 
 
 def make_world(folder: Path, *, base_url: str, database: Database | None = None, keys: KeyRing | None = None) -> World:
@@ -147,7 +164,10 @@ def make_world(folder: Path, *, base_url: str, database: Database | None = None,
     app = flask.Flask("tests")
     app.register_blueprint(
         blueprint(
-            domain, base_url=base_url, entity_id=IDP, authenticate=authenticate, mapping_folders=[shipped_folder()]
+            identity_provider(domain, base_url=base_url, entity_id=IDP, mapping_folders=[shipped_folder()]),
+            authenticate=authenticate,
+            certificate=certificate_of,
+            decide=decide,
         )
     )
     return World(domain, base_url, app)

@@ -26,6 +26,7 @@ from flask.testing import FlaskClient
 from lxml import etree
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as _Constants  # type: ignore[import-untyped]
 from onelogin.saml2.utils import OneLogin_Saml2_Utils  # type: ignore[import-untyped]
+from onelogin.saml2.xml_utils import OneLogin_Saml2_XML  # type: ignore[import-untyped]
 
 from tests.conftest import BASE_URL
 from tests.servers.pki import KeyPair, self_signed_rsa
@@ -246,6 +247,11 @@ def message_of(location: str) -> Any:
     sent = parse_qs(urlsplit(location).query)
     [packed] = sent.get("SAMLRequest") or sent["SAMLResponse"]
     return etree.fromstring(zlib.decompress(base64.b64decode(packed), -15))
+
+
+def fits_schema(message: Any, schema: str = "protocol") -> bool:
+    """Whether OASIS' schema (protocol or metadata) takes it."""
+    return not isinstance(OneLogin_Saml2_XML.validate_xml(message, f"saml-schema-{schema}-2.0.xsd"), str)
 
 
 @contextmanager

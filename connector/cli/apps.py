@@ -1,13 +1,24 @@
 """Commands about agent-facing applications."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid
-from connector.domain import apps
-from connector.domain.app_settings import ENCRYPT, MAX_SESSION_MINUTES, NAME_FROM, NAME_ID, SIGN
+from connector.domain import app_sources, apps
+from connector.domain.app_settings import (
+    BINDING,
+    CONFIRMATION,
+    DELEGATION,
+    ENCRYPT,
+    MAX_SESSION_MINUTES,
+    NAME_FROM,
+    NAME_ID,
+    SIGN,
+    SIGNATURE,
+)
 from connector.parts import Parts
 
 
@@ -18,18 +29,38 @@ def app() -> None:
 
 @app.command("add")
 @click.argument("name")
-@click.option("--metadata", required=True, help="File or http(s) URL of the application's SAML metadata.")
+@click.option("--metadata", help="File or http(s) URL of the application's SAML metadata.")
+@click.option(
+    "--mdq", nargs=2, metavar="URL ENTITYID", help="A metadata query service, and the entityID to ask it for."
+)
+@click.option("--metadata-certificate", type=Path, help="PEM file: the metadata must be signed with its key.")
 @json_option
 @guarded
-def add_app(name: str, metadata: str, as_json: bool) -> None:
+def add_app(
+    name: str, metadata: str | None, mdq: tuple[str, str] | None, metadata_certificate: Path | None, as_json: bool
+) -> None:
     """Register an application, or replace its metadata.
+
+    From a URL or a metadata query service, the worker reads it again and again: by https, or where it is signed.
 
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
-    from connector.edges.saml import service_provider  # imported here: lxml is needed by this command only
-    from connector.edges.saml.fetch import metadata_at
+    from connector.core.http import HttpClient  # imported here: most commands ask nobody, and need no lxml
+    from connector.edges.saml import service_provider, source
+    from connector.edges.saml.fetch import WEB, metadata_at
 
-    provider = service_provider.register(parts().domain, operator(), name=name, metadata=metadata_at(metadata))
+    if (metadata is None) == (mdq is None):
+        raise Invalid("name exactly one of --metadata and --mdq", field="metadata")
+    certificate = _read(metadata_certificate) if metadata_certificate else None
+    place, entity_id = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", None)
+    domain = parts().domain
+    if place.startswith(WEB):
+        provider = source.register(
+            domain, operator(), HttpClient(), name=name, url=place, certificate=certificate, entity_id=entity_id
+        )
+    else:
+        read = source.check(metadata_at(place), now=domain.database.clock(), certificate=certificate)
+        provider = service_provider.register(domain, operator(), name=name, metadata=read.content)
     show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
 
 
@@ -63,6 +94,14 @@ def list_apps(as_json: bool) -> None:
     "--group", "groups", multiple=True, help="Only agents in such a group may sign in; give it more than once."
 )
 @click.option("--everybody", is_flag=True, help="Every agent may sign in, whatever its groups.")
+@click.option(
+    "--delegation", type=click.Choice(DELEGATION), help="How it is told who acts for whom; none: nobody does."
+)
+@click.option(
+    "--confirmation", type=click.Choice(CONFIRMATION), help="Who may use an assertion: its bearer, or its holder."
+)
+@click.option("--binding", type=click.Choice(BINDING), help="How a Response travels where the request does not say.")
+@click.option("--signature", type=click.Choice(SIGNATURE), help="What is signed with; rsa-sha256 is taken everywhere.")
 @click.option(
     "--relay", multiple=True, help="Address that an agent without a request may be brought to, and all below it."
 )
@@ -107,10 +146,16 @@ def _show(assembled: Parts, name: str, as_json: bool) -> None:
         found = apps.by_name(unit, name)
         chosen = vars(apps.settings(found))
         chosen = {**chosen, "groups": apps.group_names(unit, chosen["groups"])}
+        source = app_sources.find(unit, found.entity_id)
     lines = [f"{found.name}  {found.entity_id}"]
     for key, value in chosen.items():
         lines.append(f"  {key:15}  {(', '.join(value) or 'any') if key == 'groups' else _told(value)}")
-    show({"name": found.name, "entityId": found.entity_id, "settings": chosen}, as_json, lines)
+    read = (
+        {} if source is None else {"url": source.url, "read": source.read, "due": source.due, "problem": source.problem}
+    )
+    lines += [f"  {'metadata ' + key:15}  {value}" for key, value in read.items() if value is not None]
+    told = {"name": found.name, "entityId": found.entity_id, "settings": chosen}
+    show({**told, "metadata": read} if read else told, as_json, lines)
 
 
 def _told(value: Any) -> str:
@@ -128,3 +173,10 @@ def remove_app(name: str) -> None:
     with parts().domain.change(operator()) as unit:
         apps.remove(unit, name)
     click.echo(f"{name} is removed.")
+
+
+def _read(certificate: Path) -> bytes:
+    try:
+        return certificate.read_bytes()
+    except OSError as problem:
+        raise Invalid(f"{certificate}: {problem.strerror}", field="metadata-certificate") from problem

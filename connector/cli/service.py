@@ -11,7 +11,7 @@ import click
 from connector import __version__
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
-from connector.core.keys import PUBLISHED_FIRST, PURPOSES
+from connector.core.keys import OPTIONAL, PUBLISHED_FIRST, PURPOSES
 from connector.domain import client_access, clients
 from connector.domain.events import Action
 from connector.parts import Parts
@@ -125,7 +125,7 @@ def list_keys(as_json: bool) -> None:
     ring = parts(checked=False).domain.keys
     found: list[dict[str, Any]] = [
         {"purpose": purpose, "id": key.id, "created": key.created, "signs": key == ring.active(purpose)}
-        for purpose in PURPOSES
+        for purpose in (*PURPOSES, *OPTIONAL)
         for key in ring.all(purpose)
     ]
     show(
@@ -139,9 +139,9 @@ def list_keys(as_json: bool) -> None:
 @click.argument("purpose", type=click.Choice(list(PUBLISHED_FIRST)), default="oauth")
 @guarded
 def rotate_key(purpose: str) -> None:
-    """Make one more key for access tokens, with `saml` for assertions, or with `sp` for requests to workforce IdPs.
+    """Make one more key for access tokens; with `saml` or `samlec` for assertions, or with `sp` for requests to workforce IdPs.
 
-    The old ones still verify. It is published at once, and signs ten minutes later, or with saml and sp 14 days later, when
+    The old ones still verify. It is published at once, and signs ten minutes later, or with saml, samlec and sp 14 days later, when
     whoever keeps our metadata has it.
 
     Example: connector keys rotate

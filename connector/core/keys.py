@@ -3,8 +3,9 @@
 Purposes: `oauth` (P-256, access tokens), `saml` (RSA-2048 with its certificate, assertions), `sp` (the same, of the service provider
 for people: its requests, and what is encrypted to it), `audit` (Ed25519, checkpoints), and
 `seal` (32 random bytes, from which keys for authentication codes are derived), and where somebody asked for it `ca` (P-256 with its
-certificate, client certificates of agents). The newest key of a purpose signs; all verify. A further `oauth`,
-`saml` or `sp` key is published for a while before it signs, so that whoever keeps our key set or our metadata has it by then.
+certificate, client certificates of agents) and `samlec` (the same, assertions for applications that chose ECDSA). The newest key of a
+purpose signs; all verify. A further `oauth`, `saml`, `samlec` or `sp` key is published for a while before it signs, so that whoever
+keeps our key set or our metadata has it by then.
 """
 
 import datetime
@@ -27,10 +28,11 @@ from connector.core.errors import Invalid, Misconfigured
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 PURPOSES = ("oauth", "saml", "sp", "audit")
-OPTIONAL = ("ca",)
+OPTIONAL = ("ca", "samlec")
 PUBLISHED_FIRST = {
     "oauth": datetime.timedelta(minutes=10),  # twice as long as others may keep our key set
     "saml": datetime.timedelta(days=14),  # as long as others may keep our metadata: its validUntil
+    "samlec": datetime.timedelta(days=14),
     "sp": datetime.timedelta(days=14),
 }
 _CERTIFICATE_LIFE = datetime.timedelta(
@@ -131,14 +133,14 @@ class KeyRing:
         private: PrivateKey
         if purpose in ("saml", "sp"):
             private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        elif purpose in ("oauth", "ca"):
+        elif purpose in ("oauth", "ca", "samlec"):
             private = ec.generate_private_key(ec.SECP256R1())
         else:
             private = ed25519.Ed25519PrivateKey.generate()
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        if isinstance(private, rsa.RSAPrivateKey):
+        if isinstance(private, rsa.RSAPrivateKey) or purpose == "samlec":
             pem += _certificate(private, self._clock()).public_bytes(serialization.Encoding.PEM)
         if purpose == "ca":
             pem += _authority(private, self._clock()).public_bytes(serialization.Encoding.PEM)
@@ -190,7 +192,7 @@ def _key_id(private: PrivateKey) -> str:
     return digest.finalize().hex()[:16]
 
 
-def _certificate(private: rsa.RSAPrivateKey, now: datetime.datetime) -> x509.Certificate:
+def _certificate(private: PrivateKey, now: datetime.datetime) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Agent IdP Connector")])
     builder = (
         x509.CertificateBuilder()

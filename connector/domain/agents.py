@@ -10,13 +10,13 @@ import orjson
 
 from connector.core.clock import to_text
 from connector.core.errors import Invalid
-from connector.domain import credentials, delegations, lifecycle, resources
+from connector.domain import credentials, delegations, lifecycle, resources, sessions
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
 from connector.domain.schema import GOVERNANCE, TYPE_OF
 from connector.domain.unit import Unit
-from connector.storage import activity, clients, owners, saml, scopes, tombstones
+from connector.storage import activity, clients, owners, scopes, tombstones
 from connector.storage import credentials as credential_store
 from connector.storage.credentials import Credential
 from connector.storage.owners import Ownership
@@ -189,7 +189,4 @@ def _certificates(document: dict[str, Any]) -> list[str]:
 def _cut_off(unit: Unit, agent_id: str) -> None:
     """Sessions and tokens end in this very transaction; applications are told afterwards."""
     credential_store.set_cutoff(unit.tx, agent_id)
-    entity_ids = saml.end_sessions(unit.tx, agent_id)
-    if entity_ids:
-        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=entity_ids)
-        unit.tell_apps(agent_id, entity_ids)
+    sessions.end_all(unit, agent_id)

@@ -14,14 +14,27 @@ from connector.core.errors import Invalid
 SIGN = ("both", "assertion", "response")
 ENCRYPT = ("off", "required")
 NAME_ID = ("persistent", "transient", "emailAddress", "unspecified")
-NAME_FROM = ("agentId", "agentUserName", "subjectId", "email")
+NAME_FROM = ("agentId", "agentUserName", "subjectId", "pairwiseId", "email")
+DELEGATION = ("none", "condition", "attribute")
+CONFIRMATION = ("bearer", "holder-of-key")
+BINDING = ("post", "artifact")
+SIGNATURE = ("rsa-sha256", "ecdsa-sha256")
 MAX_SESSION_MINUTES = 24 * 60
 
-_CHOICES = {"sign": SIGN, "encrypt": ENCRYPT, "name_id": NAME_ID, "name_from": NAME_FROM}
+_CHOICES = {
+    "sign": SIGN,
+    "encrypt": ENCRYPT,
+    "name_id": NAME_ID,
+    "name_from": NAME_FROM,
+    "delegation": DELEGATION,
+    "confirmation": CONFIRMATION,
+    "binding": BINDING,
+    "signature": SIGNATURE,
+}
 _FITTING = {
-    "persistent": ("agentId",),
+    "persistent": ("agentId", "pairwiseId"),
     "transient": ("agentId",),
-    "emailAddress": ("email", "subjectId"),
+    "emailAddress": ("email", "subjectId", "pairwiseId"),
     "unspecified": NAME_FROM,
 }
 
@@ -30,8 +43,9 @@ _FITTING = {
 class AppSettings:
     """As stored. `groups` are ids; where there are any, only agents in one of them may sign in there.
 
-    `name_from` chooses the value of an emailAddress or unspecified NameID; `relay` are the addresses that an agent may
-    ask to be brought to when it comes without a request (each with everything below it).
+    `name_from` chooses the value of the NameID (`agentId` is the id of whoever it is about); `relay` are the addresses that
+    an agent may ask to be brought to when it comes without a request (each with everything below it). `delegation` is how an
+    assertion says who acts for whom, and `none` that nobody does; `binding` is how a Response travels where the request does not say.
     """
 
     sign: str = "both"
@@ -42,6 +56,10 @@ class AppSettings:
     groups: tuple[str, ...] = ()
     attributes: str = "plain"
     relay: tuple[str, ...] = ()
+    delegation: str = "none"
+    confirmation: str = "bearer"
+    binding: str = "post"
+    signature: str = "rsa-sha256"
 
 
 def changed(settings: AppSettings, changes: Mapping[str, Any]) -> AppSettings:

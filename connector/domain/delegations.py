@@ -8,6 +8,7 @@ import orjson
 from connector.core import jose
 from connector.core.clock import to_text
 from connector.core.errors import Invalid, NotFound
+from connector.domain import sessions
 from connector.domain.events import Action
 from connector.domain.unit import Unit
 from connector.storage import credentials as store
@@ -53,6 +54,7 @@ def revoke(unit: Unit, id: str) -> None:
     if found is None or not delegations.revoke(unit.tx, id):
         raise NotFound(f"there is no standing delegation {id!r}", field="delegation")
     store.revoke_token(unit.tx, id, to_text(unit.tx.moment + TOKEN_LIFE))
+    sessions.end_all(unit, id)
     kind = "agent" if found.subject_id.startswith("agt-") else "person"
     unit.record(Action.DELEGATION_REVOKED, kind, found.subject_id, delegation=id, actor=found.actor_id)
 

@@ -13,6 +13,7 @@ from connector.core.clock import from_text
 from connector.core.errors import Denied
 from connector.domain import access, delegations, scopes
 from connector.domain.clients import AGENT_SCOPE
+from connector.domain.sign_on import Behalf
 from connector.domain.unit import Caller, Unit
 from connector.storage import resources
 
@@ -85,7 +86,7 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
         limit &= subject.scopes
     parents, not_after = subject.parents, subject.not_after
     if now_acting != caller.id and caller.id not in (subject.may_act, subject.named):
-        standing = _standing(unit, subject, now_acting, caller, wish.scopes)
+        standing = _standing(unit, subject, now_acting, caller, wish, own=own)
         limit &= standing.scopes
         parents = (*parents, standing.id)
         ends = from_text(standing.not_after)
@@ -106,6 +107,19 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
         risk=decision.risk,
         authentication=subject.authentication,
     )
+
+
+def behalf(unit: Unit, caller: Caller, subject: Subject, *, audience: str, own: str, depth: int) -> Behalf | None:
+    """For whom else the agent may sign in to an application: by the same rules, where the application is a resource.
+
+    None where the subject is the agent itself. Denied where it may not, as `decide` has it.
+    """
+    if subject.id == caller.id and not subject.actors:
+        if subject.scopes is not None and AGENT_SCOPE not in subject.scopes:
+            raise Denied(f"the subject token has not the scope {AGENT_SCOPE}", field="scope")
+        return None
+    order = decide(unit, caller, subject, Wish(resource=audience), own=own, depth=depth)
+    return Behalf(order.subject, order.actors, order.parents, order.not_after)
 
 
 def wanted_of(unit: Unit, limit: frozenset[str], wish: Wish, *, own: str) -> tuple[str, frozenset[str]]:
@@ -150,9 +164,9 @@ def _check_subject(unit: Unit, subject: Subject) -> None:
 
 
 def _standing(
-    unit: Unit, subject: Subject, now_acting: str, caller: Caller, wanted: frozenset[str]
+    unit: Unit, subject: Subject, now_acting: str, caller: Caller, wish: Wish, *, own: str
 ) -> delegations.Delegation:
-    """The delegation to the caller, of the subject itself or of the one who acts for it now."""
+    """The delegation to the caller, of the subject itself or of the one who acts for it now: one that has what is asked for."""
     found = delegations.standing(unit, subject.id, caller.id)
     if now_acting != subject.id:
         found += delegations.standing(unit, now_acting, caller.id)
@@ -161,4 +175,9 @@ def _standing(
             f"{caller.name} may not act for the subject: its token names nobody by may_act, and no delegation stands",
             field="subject_token",
         )
-    return next((one for one in found if wanted <= one.scopes), found[0])
+
+    def fits(one: delegations.Delegation) -> bool:
+        there = wish.resource is None or scopes.audience(unit, one.scopes, wish.resource, own=own)[1]
+        return wish.scopes <= one.scopes and bool(there)
+
+    return next((one for one in found if fits(one)), found[0])

@@ -15,6 +15,9 @@ MATCH = ("userName", "email", "externalId")
 GIVEN_ROLES = ("admin", "approver", "auditor")
 OWNER = "owner"  # is given by nobody: it follows from the agents that a person owns
 NAME_ID = "NameID"
+DECIDED_AT_SIGN_IN = frozenset(
+    {"match", "source", "suffixes", "groups_attribute", "roles"}
+)  # sessions keep the outcome
 
 Table = tuple[tuple[str, str], ...]
 

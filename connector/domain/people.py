@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from connector.domain import ownership, person_sessions, resources
+from connector.domain import ownership, person_sessions, resources, sessions
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
@@ -29,6 +29,7 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
     agents = owners.agents_of(unit.tx, before.id)
     if before.active and not after.active:
         ownership.left(unit, agents, before.id, "disabled")
+        sessions.end_all(unit, before.id)
         person_sessions.end_of_person(unit, before.id, by="person disabled")
     unit.look(agents, priority=work.UPDATE)
     return after
@@ -37,6 +38,7 @@ def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str
 def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
     known_by = _known_by(unit, record)
+    sessions.end_all(unit, record.id)
     agents = resources.remove(unit, record)
     tombstones.put(unit.tx, "person", record.id, record.name, known_by)
     person_sessions.end_of_person(unit, record.id, by="person deleted")

@@ -42,7 +42,7 @@ class SignedIn:
     @property
     def caller(self) -> Caller:
         """Who asks, for units of work."""
-        return Caller("person", self.person_id, self.user_name, person=self.person_id)
+        return Caller("person", self.person_id, self.user_name)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from connector.core.clock import to_text
 from connector.core.errors import Invalid, NotFound
 from connector.core.secret import fingerprint, new_secret
-from connector.domain import credentials
+from connector.domain import credentials, sessions
 from connector.domain.credentials import PREFIX, Credential, Issued
 from connector.domain.events import Action
 from connector.domain.unit import SYSTEM, Domain, Unit
-from connector.storage import clients, counters, owners, saml
+from connector.storage import clients, counters, owners
 from connector.storage import credentials as store
 
 SCHEDULED = ("client_secret", "api_key")  # what we can make; a key pair is the agent's own to make
@@ -83,10 +83,7 @@ def leaked(unit: Unit, agent_id: str, *, why: str | None = None) -> None:
     for trust in clients.trusts(unit.tx, agent_id):
         revoke(unit, agent_id, trust.id)
     store.set_cutoff(unit.tx, agent_id)
-    entity_ids = saml.end_sessions(unit.tx, agent_id)
-    if entity_ids:
-        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=entity_ids)
-        unit.tell_apps(agent_id, entity_ids)
+    sessions.end_all(unit, agent_id)
     unit.record(Action.CREDENTIAL_LEAKED, "agent", agent_id, why=why, owners=_owners(unit, agent_id))
 
 

@@ -1,4 +1,4 @@
-"""An agent signs in to an application: the decision, what is released about the agent, the session, and its end.
+"""An agent signs in to an application, for itself or for somebody else: the decision, what is released, the session.
 
 Knows no SAML: identifiers that go into messages come in as texts and are kept as they were issued.
 """
@@ -18,15 +18,27 @@ from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.storage import activity, credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
-
-Session = saml.Session  # what `to_tell` answers with
+from connector.storage.saml import Session
 
 _MAX_QUOTED = 300
 
 
 @dataclass(frozen=True)
+class Behalf:
+    """For whom else the agent signs in, proven by domain.exchange: the person or agent, those who act (the latest first: the
+
+    agent itself), the delegations and tokens that prove it, and the moment until which it is proven.
+    """
+
+    subject: str
+    actors: tuple[str, ...]
+    parents: tuple[str, ...] = ()
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Wish:
-    """What is asked for. `way` is `ecp`, `redirect`, `post` or `init`; `settings` are the application's.
+    """What is asked for. `way` is `ecp`, `redirect`, `post`, `init`, `direct` or `exchange`; `settings` are the application's.
 
     `name_id` makes the identifier as it will be issued. `request` is the id of the application's request, which may be
     used once until that moment; None where the agent came without one.
@@ -39,13 +51,15 @@ class Wish:
     way: str
     settings: AppSettings
     request: tuple[str, datetime] | None
+    behalf: Behalf | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What applications learn about an agent. Owners and sponsors by user name, groups by display name."""
+    """What applications learn about an agent, or about whom it acts for. Owners and sponsors by user name, groups by display name."""
 
-    agent_id: str
+    id: str
+    agent_id: str | None  # None where it is a person
     user_name: str
     display_name: str | None
     agent_type: str | None
@@ -68,9 +82,14 @@ class Granted:
 
 
 class Cause(Enum):
-    """Why there is no sign-on: the agent's own state, who may use that application, or a request that was used before."""
+    """Why there is no sign-on: the agent's own state, what the application takes of delegation, a key that was not shown, who may
+
+    use that application, or a request that was used before.
+    """
 
     AGENT = auto()
+    DELEGATION = auto()
+    KEY = auto()
     GROUPS = auto()
     REPLAY = auto()
 
@@ -96,7 +115,15 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
     if not _may_use(unit, agent.id, wish.settings.groups):
         reasons = ("the agent is in none of the groups that may use the application",)
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, reasons, Cause.GROUPS)
-    facts, until = _facts(unit, agent), _session_end(unit, agent, wish.settings.session_minutes)
+    subject, behalf = agent, wish.behalf
+    if behalf is not None:
+        kind = "agent" if behalf.subject.startswith("agt-") else "person"
+        found = resources.by_id(unit.tx, kind, behalf.subject, lock=True)  # as above
+        if wish.settings.delegation == "none" or found is None:
+            reasons = ("the application takes no delegation",) if found else ("there is nobody to act for",)
+            return refuse(unit, agent.id, wish.entity_id, wish.way, reasons, Cause.DELEGATION)
+        subject = found
+    facts, until = _facts(unit, subject), _session_end(unit, agent, wish)
     granted = Granted(facts, wish.name_id(facts), unit.tx.new_id("ses"), unit.tx.moment, until)
     saml.add_session(
         unit.tx,
@@ -108,6 +135,7 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
             issued=unit.tx.now,
             expires=to_text(granted.session_until),
         ),
+        behind=_behind(behalf),
     )
     activity.seen(unit.tx, agent.id)
     unit.record(
@@ -118,6 +146,8 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
         way=wish.way,
         session=granted.session_index,
         identifier=wish.assertion_id,
+        onBehalfOf=behalf.subject if behalf else None,
+        actors=list(behalf.actors) if behalf else None,
     )
     return granted
 
@@ -148,16 +178,28 @@ def _may_use(unit: Unit, agent_id: str, wanted: Sequence[str]) -> bool:
     return any(group in wanted for group, _, _ in groups.nested(unit.tx, [agent_id]).get(agent_id, []))
 
 
-def _session_end(unit: Unit, agent: Record, minutes: int) -> datetime:
-    """No session outlives the agent's own end. An application that cannot be told of that may not know for so long."""
+def _session_end(unit: Unit, agent: Record, wish: Wish) -> datetime:
+    """No session outlives the agent's own end, or the proof that it may act for somebody.
+
+    An application that cannot be told of that may not know for so long.
+    """
     governance = orjson.loads(agent.document).get(GOVERNANCE, {})
-    end = unit.tx.moment + timedelta(minutes=minutes)
-    return min(end, from_text(governance["validUntil"])) if governance.get("validUntil") else end
+    ends = [unit.tx.moment + timedelta(minutes=wish.settings.session_minutes)]
+    if governance.get("validUntil"):
+        ends.append(from_text(governance["validUntil"]))
+    if wish.behalf is not None and wish.behalf.not_after is not None:
+        ends.append(wish.behalf.not_after)
+    return min(ends)
 
 
-def _facts(unit: Unit, agent: Record) -> Facts:
-    document = orjson.loads(agent.document)
-    ownerships = owners.of_agent(unit.tx, agent.id)
+def _behind(behalf: Behalf | None) -> tuple[str, ...]:
+    return (behalf.subject, *behalf.actors[1:], *behalf.parents) if behalf else ()
+
+
+def _facts(unit: Unit, subject: Record) -> Facts:
+    document = orjson.loads(subject.document)
+    is_agent = subject.kind == "agent"
+    ownerships = owners.of_agent(unit.tx, subject.id) if is_agent else []
     holders = resources.by_ids(unit.tx, [one.holder_id for one in ownerships])
 
     def names(role: str) -> tuple[str, ...]:
@@ -166,10 +208,11 @@ def _facts(unit: Unit, agent: Record) -> Facts:
     def assigned(attribute: str) -> tuple[str, ...]:
         return tuple(one["value"] for one in document.get(attribute, ()) if one.get("value"))
 
-    memberships = groups.memberships(unit.tx, [agent.id]).get(agent.id, [])
+    memberships = groups.memberships(unit.tx, [subject.id]).get(subject.id, [])
     return Facts(
-        agent_id=agent.id,
-        user_name=agent.name,
+        id=subject.id,
+        agent_id=subject.id if is_agent else None,
+        user_name=subject.name,
         display_name=document.get("displayName"),
         agent_type=document.get("agentType"),
         owners=names("owner"),
@@ -178,43 +221,3 @@ def _facts(unit: Unit, agent: Record) -> Facts:
         roles=assigned("roles"),
         entitlements=assigned("entitlements"),
     )
-
-
-# -- the end of sessions: deactivation ends them, and a sender tells the applications ---------------------------------
-
-
-def to_tell(unit: Unit, agent_id: str, entity_id: str) -> list[Session]:
-    """The agent's sessions there that have ended and of which the application does not know yet."""
-    return saml.to_tell(unit.tx, agent_id, entity_id)
-
-
-def told(unit: Unit, agent_id: str, entity_id: str, sessions: Sequence[Session], outcome: str) -> None:
-    """The application has confirmed the end of these sessions."""
-    saml.mark_told(unit.tx, [one.session_index for one in sessions])
-    unit.record(Action.APP_TOLD, "agent", agent_id, application=entity_id, sessions=len(sessions), outcome=outcome)
-
-
-def not_reachable(unit: Unit, agent_id: str, entity_id: str, sessions: Sequence[Session], reason: str) -> None:
-    """The application cannot be told: its sessions there end only when they expire."""
-    until = max(one.expires for one in sessions)
-    unit.record(
-        Action.APP_NOT_TOLD,
-        "agent",
-        agent_id,
-        application=entity_id,
-        sessions=len(sessions),
-        reason=reason,
-        until=until,
-    )
-
-
-def open_at(unit: Unit, entity_id: str, session_indexes: Sequence[str]) -> list[Session]:
-    """Those of the sessions that are open at that application."""
-    return saml.live_at(unit.tx, entity_id, list(session_indexes))
-
-
-def ended_by_application(unit: Unit, entity_id: str, sessions: Sequence[Session]) -> None:
-    """The application itself has ended these sessions: there is nobody left to tell."""
-    saml.end_known(unit.tx, [one.session_index for one in sessions])
-    for agent_id in sorted({one.agent_id for one in sessions}):
-        unit.record(Action.SESSION_ENDED, "agent", agent_id, applications=[entity_id], by="application")

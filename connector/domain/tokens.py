@@ -14,6 +14,7 @@ from connector.domain.chains import act_claim, actors_of
 from connector.domain.events import Action
 from connector.domain.exchange import Order, Subject, Wish
 from connector.domain.proofs import Proofs, Shown
+from connector.domain.sign_on import Behalf
 from connector.domain.unit import SYSTEM, Caller, Domain, Unit
 from connector.storage import activity, counters
 from connector.storage import credentials as store
@@ -112,6 +113,20 @@ class Tokens:
     def decide(self, unit: Unit, caller: Caller, subject: Subject, wish: Wish) -> Order:
         """What `exchange` would issue."""
         return exchange.decide(unit, caller, subject, wish, own=self._issuer, depth=self._depth)
+
+    def behalf(self, unit: Unit, caller: Caller, subject: Subject, audience: str) -> Behalf | None:
+        """For whom else the agent may sign in there; see exchange.behalf."""
+        return exchange.behalf(unit, caller, subject, audience=audience, own=self._issuer, depth=self._depth)
+
+    def standing_for(self, unit: Unit, caller: Caller, subject_id: str, audience: str) -> Behalf | None:
+        """The same without a subject token: by a standing delegation alone.
+
+        The agent's grants are the limit: a token that it signs in with is good for any application.
+        """
+        agent = clients.caller_of(unit, caller.id)
+        if agent is None:
+            raise Denied("the agent may not act any more")
+        return self.behalf(unit, agent, Subject(subject_id), audience)
 
     def mint(self, unit: Unit, order: Order) -> Token:
         """Sign what was decided, and record it."""

@@ -51,7 +51,10 @@ def add(unit: Unit, name: str, trust: Trust) -> WorkforceIdp:
 
 
 def configure(unit: Unit, name: str, changes: Mapping[str, Any]) -> WorkforceIdp:
-    """Change what was chosen for it. Groups of `role_groups` are given by id or display name. `active` switches it on and off."""
+    """Change what was chosen for it. Groups of `role_groups` are given by id or display name. `active` switches it on and off.
+
+    Where that might have made somebody else of a person, or given other roles, whoever had signed in must do so again.
+    """
     before, wanted = fetch(unit, name), dict(changes)
     active = bool(wanted.pop("active", before.active))
     if "role_groups" in wanted:
@@ -67,6 +70,8 @@ def configure(unit: Unit, name: str, changes: Mapping[str, Any]) -> WorkforceIdp
     unit.record(Action.IDP_CHANGED, "idp", name, changed=different)
     if not active:
         person_sessions.end_of_idp(unit, name, by="idp disabled")
+    elif not idp_settings.DECIDED_AT_SIGN_IN.isdisjoint(different):
+        person_sessions.end_of_idp(unit, name, by="idp changed")
     return idp
 
 

@@ -212,6 +212,8 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema up to date; makes it in an empty database. Two processes at once do no harm."""
+        if self._schema() == SCHEMA:
+            return
         from alembic import command  # imported here: only this needs it, and it takes long to load
 
         with self.engine.connect() as connection:
@@ -226,14 +228,18 @@ class Database:
 
     def check_schema(self) -> None:
         """Misconfigured where the schema is not the one that this version needs, Unavailable where there is no database."""
-        with self.snapshot() as tx:  # read without Alembic, which every command would wait for
-            marked = sa.inspect(tx.connection).has_table("alembic_version")
-            present = tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
+        present = self._schema()
         if present != SCHEMA:
             raise Misconfigured(
                 "The database does not have this version's schema.",
                 [f"it is at {present or 'nothing'}, {SCHEMA} is needed: run `connector db upgrade`"],
             )
+
+    def _schema(self) -> str | None:
+        """Read without Alembic, which every command would wait for."""
+        with self.snapshot() as tx:
+            marked = sa.inspect(tx.connection).has_table("alembic_version")
+            return tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
 
     def tidy(self) -> None:
         """Copy SQLite's write-ahead log into the database, so that no writer has to when it commits."""

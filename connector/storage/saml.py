@@ -1,5 +1,6 @@
 """Agent-facing applications (SAML service providers) and the sessions that agents have there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -66,15 +67,24 @@ def delete_app(tx: Transaction, entity_id: str) -> None:
     tx.execute(sa.delete(t.saml_app).where(_a.entity_id == entity_id))
 
 
-def add_session(tx: Transaction, session: Session) -> None:
+def add_session(tx: Transaction, session: Session, behind: Iterable[str] = ()) -> None:
+    """`behind` are the ids of those whose end ends the session as well, beside the agent's."""
     tx.execute(sa.insert(t.saml_session).values(vars(session)))
+    rows = [{"id": id, "session_index": session.session_index} for id in sorted(set(behind))]
+    if rows:
+        tx.execute(sa.insert(t.saml_behind), rows)
 
 
-def end_sessions(tx: Transaction, agent_id: str) -> list[str]:
-    """End the agent's live sessions; the entity ids of the applications that must be told."""
-    live = [_s.agent_id == agent_id, _s.ended.is_(None), _s.expires > tx.now]
-    ended = sa.update(t.saml_session).where(*live).values(ended=tx.now).returning(_s.entity_id)
-    return sorted(set(tx.execute(ended).scalars()))
+def end_sessions(tx: Transaction, id: str) -> list[tuple[str, str]]:
+    """End the live sessions of an agent, and those that somebody or something of that id stands behind.
+
+    Whose they were, and the entity ids of the applications that must be told.
+    """
+    behind = sa.select(t.saml_behind.c.session_index).where(t.saml_behind.c.id == id)
+    ends = sa.or_(_s.agent_id == id, _s.session_index.in_(behind))
+    live = [ends, _s.ended.is_(None), _s.expires > tx.now]
+    ended = sa.update(t.saml_session).where(*live).values(ended=tx.now).returning(_s.agent_id, _s.entity_id)
+    return sorted({(agent_id, entity_id) for agent_id, entity_id in tx.execute(ended)})
 
 
 def live_at(tx: Transaction, entity_id: str, session_indexes: list[str]) -> list[Session]:

@@ -34,8 +34,8 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
 
     _options: ActiveDirectoryOptions
     _anchor = "objectGUID"
-    _read = ("*",)
-    _not_attributes = frozenset({"objectguid", "objectsid", CONTROL.lower(), "iscriticalsystemobject"})
+    _read: tuple[str, ...] = ("*",)
+    _not_attributes: frozenset[str] = frozenset({"objectguid", "objectsid", CONTROL.lower(), "iscriticalsystemobject"})
     _accounts_filter = _person = "(&(objectCategory=person)(objectClass=user))"
     _group = "(objectCategory=group)"
     _members_at_once: ClassVar[int] = 1000  # servers give at most 1500 values of an attribute (MaxValRange)

@@ -1,6 +1,7 @@
 """A directory of RFC 4511, such as OpenLDAP: accounts are entries below one base, groups are groupOfNames below another.
 
-The anchor is entryUUID (RFC 4530). Disabled means locked for good by the password policy overlay, until it is enabled again.
+The anchor is entryUUID (RFC 4530). Disabled means locked for good, until it is enabled again: by the password policy overlay of
+OpenLDAP, or by 389 Directory Server's own attribute.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,8 @@ from connector.targets.ldap_options import LdapOptions
 from connector.targets.ldap_people import LdapPeople
 from connector.targets.ldap_wire import ADD, DELETE, REPLACE, LdapWire, Step
 
-LOCK = "pwdAccountLockedTime"
-LOCKED_FOR_GOOD = "000001010000Z"
+# By the option disabled_by: the attribute that locks an entry, and its value that no time undoes.
+_LOCKS = {"ppolicy": ("pwdAccountLockedTime", "000001010000Z"), "nsAccountLock": ("nsAccountLock", "true")}
 _IS_IN_ALREADY, _IS_NOT_IN, _NEEDS_A_MEMBER = 20, 16, 65
 _FEW = 20  # so many names are looked up one by one before the directory is asked for all members at once
 
@@ -27,13 +28,14 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
 
     _options: LdapOptions
     _anchor = "entryUUID"
-    _read = ("*", "entryUUID", LOCK)
-    _not_attributes = frozenset({"entryuuid", LOCK.lower()})
     _person = "(objectClass=person)"
     _group = "(objectClass=groupOfNames)"
 
     def __init__(self, name: str, options: LdapOptions) -> None:
         super().__init__(name, options, LdapWire(options, nothing_more))
+        self._lock, self._locked_for_good = _LOCKS[options.disabled_by]
+        self._read = ("*", self._anchor, self._lock)
+        self._not_attributes = frozenset({self._anchor.lower(), self._lock.lower()})
         if options.changes != "none":
             self.capabilities |= {Capability.CHANGES}
 
@@ -53,14 +55,15 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
         """Whatever is below accounts_base is."""
 
     def _is_active(self, entry: Entry) -> bool:
-        return LOCKED_FOR_GOOD not in entry.values(LOCK)  # a lock for too many wrong passwords is not ours
+        locks = [value.lower() for value in entry.values(self._lock)]
+        return self._locked_for_good.lower() not in locks  # a lock for too many wrong passwords is not ours
 
     def _state(self, entry: Entry, active: bool) -> Step:
-        return (LOCK, REPLACE, [] if active else [LOCKED_FOR_GOOD])
+        return (self._lock, REPLACE, [] if active else [self._locked_for_good])
 
     def _new_account(self, account: Account) -> Mapping[str, list[str]]:
         attributes = {name: self._texts(name, value) for name, value in account.attributes.items()}
-        return attributes if account.active else {**attributes, LOCK: [LOCKED_FOR_GOOD]}
+        return attributes if account.active else {**attributes, self._lock: [self._locked_for_good]}
 
     def _about_to_delete(self, entry: Entry) -> None:
         for group in self._groups_with(entry):  # else a later account of that name would be a member
@@ -126,7 +129,7 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
                 yield from page
 
     def _person_pages(self) -> Iterator[list[Entry]]:
-        wanted = (*self._options.people_attributes, self._anchor, LOCK)
+        wanted = (*self._options.people_attributes, self._anchor, self._lock)
         hidden = names.canonical(self._options.placeholder)
         for page in self._wire.pages(self._people_base(), self._person, wanted):
             yield [entry for entry in page if names.canonical(entry.dn) != hidden]

@@ -21,8 +21,8 @@ class LdapEntries(ABC):
     _options: DirectoryOptions
     _wire: LdapWire
     _anchor: ClassVar[str]
-    _read: ClassVar[tuple[str, ...]]  # what is asked for of an account
-    _not_attributes: ClassVar[frozenset[str]]  # what of it is no attribute of an account; lower case
+    _read: tuple[str, ...]  # what is asked for of an account
+    _not_attributes: frozenset[str]  # what of it is no attribute of an account; lower case
     _person: ClassVar[str]  # a filter
     _group: ClassVar[str]  # a filter
 

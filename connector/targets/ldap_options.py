@@ -74,6 +74,11 @@ class LdapOptions(DirectoryOptions):
     )
     placeholder: str = option("name of the member that an otherwise empty group has; needed with groups", default="")
     account_class: str = option("object class that every account has", default="inetOrgPerson")
+    disabled_by: str = option(
+        "how an account is locked: ppolicy (OpenLDAP's overlay), or nsAccountLock (389 Directory Server)",
+        default="ppolicy",
+        choices=("ppolicy", "nsAccountLock"),
+    )
     changes: str = option(
         "how the directory tells what has changed: sync (RFC 4533), timestamps (no deletions), or none",
         default="none",

@@ -28,6 +28,7 @@ CHOSEN = {
 PEERS = pytest.mark.parametrize("peer", ["shib", "mellon"])
 NAMES = [(one.name, one.friendly or one.name) for one in Bundles([shipped_folder()]).get("plain")]
 VARIABLES = [(name, "our_" + friendly.replace("-", "_")) for name, friendly in NAMES]
+VARIABLES.append(("urn:agentidp:attributes:delegate", "our_delegate"))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from lxml import etree
 from tests.servers import apache_files as files
 from tests.servers.pki import KeyPair, self_signed_rsa
 from tests.servers.process import HOST, ServerError, ServerProcess, accepts_connections, free_port, tail
-from tests.servers.sp_metadata import PAOS, POST, REDIRECT, SOAP, Endpoint, service_provider_metadata
+from tests.servers.sp_metadata import ARTIFACT, PAOS, POST, REDIRECT, SOAP, Endpoint, service_provider_metadata
 from tests.servers.system_packages import program
 
 
@@ -43,13 +43,21 @@ class Apache:
         self.shib_metadata = service_provider_metadata(
             self.shib_entity_id,
             self.shib_keys,
-            consumers=[Endpoint(POST, f"{shib}/SAML2/POST"), Endpoint(PAOS, f"{shib}/SAML2/ECP")],
+            consumers=[
+                Endpoint(POST, f"{shib}/SAML2/POST"),
+                Endpoint(PAOS, f"{shib}/SAML2/ECP"),
+                Endpoint(ARTIFACT, f"{shib}/SAML2/Artifact"),
+            ],
             logouts=[Endpoint(SOAP, f"{shib}/SLO/SOAP"), Endpoint(REDIRECT, f"{shib}/SLO/Redirect")],
         )
         self.mellon_metadata = service_provider_metadata(
             self.mellon_entity_id,
             self.mellon_keys,
-            consumers=[Endpoint(POST, f"{mellon}/postResponse"), Endpoint(PAOS, f"{mellon}/paosResponse")],
+            consumers=[
+                Endpoint(POST, f"{mellon}/postResponse"),
+                Endpoint(PAOS, f"{mellon}/paosResponse"),
+                Endpoint(ARTIFACT, f"{mellon}/artifactResponse"),
+            ],
             logouts=[Endpoint(SOAP, f"{mellon}/logout"), Endpoint(REDIRECT, f"{mellon}/logout")],
         )
         self._shibd = self._process("shibd", _shibd_command(self._directory), self._shibd_listens)
@@ -108,6 +116,7 @@ class Apache:
         self._write_keys("mellon", self.mellon_keys, "www-data")
         self._write("mellon-metadata.xml", self.mellon_metadata)
         self._write("attribute-map.xml", files.attribute_map(self._attributes).encode())
+        self._write("security-policy.xml", files.security_policy().encode())
         self._write("shibd.logger", files.logger(self._directory / "shibd" / "shibd.log", "INFO").encode())
         self._write("native.logger", files.logger(self._directory / "run" / "native.log", "WARN").encode())
         self._write("apache.conf", files.apache_conf(self._directory, self._port).encode())

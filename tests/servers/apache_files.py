@@ -56,7 +56,7 @@ def shibboleth_xml(directory: Path, *, entity_id: str, idp_entity_id: str) -> st
     <CredentialResolver type="File" use="signing" {keys}/>
     <CredentialResolver type="File" use="encryption" {keys}/>
   </ApplicationDefaults>
-  <SecurityPolicyProvider type="XML" path="{_SHIBBOLETH}/security-policy.xml"/>
+  <SecurityPolicyProvider type="XML" path="{directory}/security-policy.xml"/>
   <ProtocolProvider type="XML" path="{_SHIBBOLETH}/protocols.xml"/>
 </SPConfig>
 """
@@ -77,6 +77,12 @@ def attribute_map(names: Sequence[tuple[str, str]]) -> str:
     packaged = (_SHIBBOLETH / "attribute-map.xml").read_text(encoding="utf-8")
     head, end_of_tag, rest = packaged.partition(">")
     return "\n".join([head + end_of_tag, *ours, *subject]) + rest
+
+
+def security_policy() -> str:
+    """The packaged one, and it understands who acts for whom: without the rule, assertions that say so are refused."""
+    packaged = (_SHIBBOLETH / "security-policy.xml").read_text(encoding="utf-8")
+    return packaged.replace('<!-- <PolicyRule type="Delegation"/> -->', '<PolicyRule type="Delegation"/>')
 
 
 def logger(log: Path, level: str) -> str:

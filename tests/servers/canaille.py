@@ -1,40 +1,24 @@
 """Canaille, an identity provider of another maker with a SCIM server of awkward habits, in a venv of its own.
 
-Its SCIM libraries are years behind ours and cannot share an environment with them. The venv is made on first use and
-kept below the repository's `.cache`, one per set of pins and Python version.
+Its SCIM libraries are years behind ours and cannot share an environment with them.
 """
 
-import fcntl
-import hashlib
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Self
 
 import requests
 
-from tests.servers.process import HOST, ServerError, ServerProcess, accepts_connections, free_port, tail
+from tests.servers import foreign
+from tests.servers.process import HOST, ServerError, ServerProcess, accepts_connections, free_port
 
 PINS = ("canaille[front,oidc,scim,server,sqlite]==0.3.6", "scim2-models==0.6.12", "scim2-client==0.7.5")
-_REPOSITORY = Path(__file__).parents[2]
 _APP = Path(__file__).with_name("canaille_app.py")
 _TOKEN = "canaille-scim-token"
 
 
 def venv() -> Path:
-    """The interpreter of the venv, made now if there is none; other processes that want it wait for the first."""
-    facts = "\n".join((*PINS, sys.version.split()[0]))
-    directory = _REPOSITORY / ".cache" / f"canaille-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
-    interpreter, complete = directory / "bin" / "python", directory / "complete"
-    directory.parent.mkdir(exist_ok=True)
-    with directory.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists():
-            shutil.rmtree(directory, ignore_errors=True)
-            _make_venv(directory, interpreter)
-            complete.touch()
-    return interpreter
+    """The interpreter of the venv, made now if there is none."""
+    return foreign.venv("canaille", PINS)
 
 
 class Canaille:
@@ -88,14 +72,3 @@ class Canaille:
 
     def stop(self) -> None:
         self._process.stop()
-
-
-def _make_venv(directory: Path, interpreter: Path) -> None:
-    log = directory.with_suffix(".log")
-    with log.open("wb") as output:
-        for command in (
-            [sys.executable, "-m", "venv", str(directory)],
-            [str(interpreter), "-m", "pip", "install", "-q", "--disable-pip-version-check", *PINS],
-        ):
-            if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode != 0:
-                raise ServerError(f"making Canaille's venv failed:\n{tail(log, 5)}")

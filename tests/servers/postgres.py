@@ -82,9 +82,13 @@ class PostgresServer:
         """An SQLAlchemy URL."""
         return f"postgresql+psycopg://{_SUPERUSER}@{HOST}:{self.port}/{name}"
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database and return its SQLAlchemy URL."""
-        self._run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Make a database, empty or a copy of `template`, and return its SQLAlchemy URL."""
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        with self._connect("postgres") as connection:
+            if connection.info.server_version >= 150000:  # twice as fast as the default, which came with the choice
+                made += sql.SQL(" STRATEGY FILE_COPY")
+            connection.execute(made)
         return self.database_url(name)
 
     def drop_database(self, name: str) -> None:

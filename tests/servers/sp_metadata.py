@@ -18,6 +18,7 @@ _PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
+ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
 
 

@@ -29,6 +29,7 @@ SERVERS: dict[str, Needs] = {
         programs=("slapd", "slapadd", "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/core.schema"),
         packages=("slapd", "ldap-utils"),
     ),
+    "ds389": Needs(programs=("ns-slapd", "dscreate"), packages=("389-ds-base",)),
     "samba": Needs(
         programs=(
             "samba",
@@ -46,6 +47,8 @@ SERVERS: dict[str, Needs] = {
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
     "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "node-saml": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
+    "pysaml2": Needs(programs=("xmlsec1",), packages=("xmlsec1",)),
     "simplesamlphp": Needs(
         programs=(
             "php",
@@ -55,6 +58,35 @@ SERVERS: dict[str, Needs] = {
             "/usr/lib/php/*/pdo_sqlite.so",
         ),
         packages=("simplesamlphp", "php-cli", "php-xml", "php-mbstring", "php-curl", "php-sqlite3"),
+    ),
+    "lemonldap": Needs(
+        programs=(
+            "plackup",
+            "starman",
+            "/usr/share/lemonldap-ng/portal/htdocs/index.psgi",
+            "/var/lib/lemonldap-ng/conf/lmConf-1.json",
+            "/usr/lib/*/perl5/*/Lasso.pm",
+            "/usr/share/perl5/String/Random.pm",
+        ),
+        packages=(
+            "liblemonldap-ng-portal-perl",
+            "liblasso-perl",
+            "starman",
+            "libplack-perl",
+            "libgd-securityimage-perl",
+            "libimage-magick-perl",
+            "libxml-simple-perl",
+            "libxml-libxml-perl",
+            "libxml-libxslt-perl",
+            "libconvert-pem-perl",
+            "libcrypt-openssl-rsa-perl",
+            "libcrypt-openssl-x509-perl",
+            "libio-string-perl",
+            "libmime-tools-perl",
+            "libemail-sender-perl",
+            "libglib-perl",
+            "libstring-random-perl",
+        ),
     ),
     "apache": Needs(
         programs=(

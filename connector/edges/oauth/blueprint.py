@@ -37,8 +37,8 @@ def blueprint(
 
     @edge.post(f"{PREFIX}/token")
     def token() -> Response:
-        caller, shown = door.enter(request)
-        form = request.form
+        arrival, shown = door.enter(request)
+        caller, form = arrival.caller, request.form
         wish = Wish(
             frozenset(form.get("scope", "").split()),
             form.get("resource"),
@@ -48,7 +48,7 @@ def blueprint(
         vouched = _vouched(federation, form)
         with domain.change(caller) as unit:
             try:
-                answer = grants.answer(Request(unit, caller, form, wish, vouched))
+                answer = grants.answer(Request(unit, arrival, form, wish, vouched))
             except ConnectorError as refusal:
                 unit.record(Action.TOKEN_REFUSED, caller.kind, caller.id, why=refusal.detail)
                 refused: ConnectorError | None = refusal
@@ -64,17 +64,17 @@ def blueprint(
     @edge.post(f"{PREFIX}/introspect")
     def introspect() -> Response:
         """Live clients with the scope `introspect` may ask about any token; others about their own (RFC 7662)."""
-        caller, _ = door.enter(request)
+        arrival, _ = door.enter(request)
         told = tokens.introspect(request.form.get("token", ""))
-        if "introspect" not in caller.scopes and told.get("client_id") != caller.id:
+        if "introspect" not in arrival.caller.scopes and told.get("client_id") != arrival.caller.id:
             told = {"active": False}
         return _json(told)
 
     @edge.post(f"{PREFIX}/revoke")
     def revoke() -> Response:
-        caller, _ = door.enter(request)
+        arrival, _ = door.enter(request)
         token = request.form.get("token", "")
-        with domain.change(caller) as unit:
+        with domain.change(arrival.caller) as unit:
             if not person_grants.revoke(unit, token):
                 tokens.revoke(unit, token)
         return Response(status=200, headers={"Cache-Control": "no-store"})

@@ -22,6 +22,7 @@ from connector.core import jose
 from connector.core.clock import to_text
 from connector.core.errors import Invalid, Unauthenticated
 from connector.domain import clients, credentials
+from connector.domain.arrival import Method
 from connector.domain.credentials import Credential
 from connector.domain.unit import Caller, Unit
 from connector.edges.oauth.certificates import Shown, is_current, names_of
@@ -82,6 +83,13 @@ def claimed_id(presented: Presented) -> str:
     except Unauthenticated:
         return ""
     return presented.form.get("client_id", "")[:100]
+
+
+def method_of(presented: Presented) -> Method:
+    """How the request proves who it is from, where it does so at all."""
+    if "client_assertion" in presented.form:
+        return "private_key_jwt"
+    return "basic" if presented.authorization or "client_secret" in presented.form else "tls"
 
 
 def writes(presented: Presented) -> bool:

@@ -6,12 +6,14 @@ import flask
 
 from connector.core.errors import Unauthenticated
 from connector.domain import clients, credentials
+from connector.domain.arrival import Arrival
 from connector.domain.events import Action
 from connector.domain.proofs import Shown
-from connector.domain.unit import SYSTEM, Caller, Domain
+from connector.domain.unit import SYSTEM, Domain
 from connector.edges.oauth import client_auth
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
+from connector.edges.oauth.certificates import Shown as Certificate
 from connector.edges.oauth.client_auth import Audiences, Presented
 from connector.edges.oauth.errors import OAuthError, Refused
 from connector.edges.oauth.federation import Federation
@@ -39,16 +41,23 @@ class Door:
         thumbprint = found.thumbprint if found else None
         return Shown(request.method, self._base_url + request.path, tuple(request.headers.getlist("DPoP")), thumbprint)
 
-    def enter(self, request: flask.Request) -> tuple[Caller, Shown]:
+    def enter(self, request: flask.Request) -> tuple[Arrival, Shown]:
         """The client, and what it shows. Refused or TooManyFailures where it is not let in."""
         _single(request.form)
         certificate = self._certificates.shown(request.environ)
-        address = request.remote_addr or ""
         presented = Presented(request.form, request.headers.get("Authorization"), certificate)
+        return self.prove(presented, request.remote_addr or ""), self.shown(request)
+
+    def shown_certificate(self, request: flask.Request) -> Certificate | None:
+        """That of the connection; nothing says yet whose it is."""
+        return self._certificates.shown(request.environ)
+
+    def prove(self, presented: Presented, address: str) -> Arrival:
+        """Who that is; failures are counted, and what was used is noted."""
         who = client_auth.claimed_id(presented)
         self._attempts.check(who, address)
         try:
-            claimed = self._federation.claimed(request.form.get("client_assertion", ""))
+            claimed = self._federation.claimed(presented.form.get("client_assertion", ""))
             # who asks about tokens must not queue behind those who write
             with self._domain.change(SYSTEM) if client_auth.writes(presented) else self._domain.view() as unit:
                 caller, credential = client_auth.authenticate(unit, presented, self._audiences, claimed)
@@ -61,7 +70,8 @@ class Door:
         if credential is not None and credentials.unnoted(credential, self._domain.database.clock()):
             with self._domain.change(SYSTEM) as unit:
                 credentials.used(unit, caller.kind, credential)
-        return caller, self.shown(request)
+        method, shown = client_auth.method_of(presented), presented.certificate
+        return Arrival(caller, method, shown.certificate if shown and method == "tls" else None)
 
     def _remember(self, refusal: Refused, address: str) -> None:
         """An event of the failure, for clients and agents that there are: a stranger's guesses shall not fill the audit log."""

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from connector.core.errors import Denied, Invalid
 from connector.core.jose import Signer
 from connector.domain import identity_assertions, person_grants
+from connector.domain.arrival import Arrival
 from connector.domain.exchange import Subject, Wish
 from connector.domain.identity_assertions import OwnAssertion
 from connector.domain.person_grants import PersonGrant
+from connector.domain.sign_on import Behalf
 from connector.domain.tokens import Token, Tokens
 from connector.domain.unit import Caller, Unit
 from connector.edges.oauth.errors import OAuthError
@@ -29,19 +32,42 @@ class Request:
     """One token request, its client authenticated. `vouched` belongs to the assertion or subject token of an issuer elsewhere."""
 
     unit: Unit
-    caller: Caller
+    arrival: Arrival
     form: Mapping[str, str]
     wish: Wish
     vouched: Vouched | None = None
 
+    @property
+    def caller(self) -> Caller:
+        return self.arrival.caller
+
+
+class Assertions(Protocol):
+    """Issues SAML assertions: the text and the end of one. Denied where there is none for that audience, or that recipient of it."""
+
+    def __call__(
+        self, unit: Unit, arrival: Arrival, *, audience: str, recipient: str | None, behalf: Behalf | None
+    ) -> tuple[str, datetime]: ...
+
 
 class Grants:
-    """`id_jag`: identity assertion grants are issued and accepted. `saml` verifies a SAML assertion of our own, or raises Invalid."""
+    """`id_jag`: identity assertion grants are issued and accepted. `saml` verifies a SAML assertion of our own, or raises Invalid;
+
+    `assertions` issues one.
+    """
 
     def __init__(
-        self, tokens: Tokens, signer: Signer, *, issuer: str, id_jag: bool, saml: Callable[[str], OwnAssertion]
+        self,
+        tokens: Tokens,
+        signer: Signer,
+        *,
+        issuer: str,
+        id_jag: bool,
+        saml: Callable[[str], OwnAssertion],
+        assertions: Assertions,
     ) -> None:
         self._saml = saml
+        self._assertions = assertions
         self._tokens = tokens
         self._signer = signer
         self._issuer = issuer
@@ -58,6 +84,7 @@ class Grants:
         self._issued: dict[str, Callable[[Request, Subject], dict[str, Any]]] = {
             ACCESS_TOKEN: self._access_token,
             JWT: self._access_token,
+            SAML2: self._saml_assertion,
             **({ID_JAG: self._identity_assertion} if id_jag else {}),
         }
 
@@ -174,6 +201,23 @@ class Grants:
         )
         scope = " ".join(sorted(order.scopes))
         return {"access_token": text, "token_type": "N_A", "expires_in": seconds, "scope": scope}
+
+    def _saml_assertion(self, request: Request, subject: Subject) -> dict[str, Any]:
+        """RFC 8693 section 3: for the application whose entityID `audience` is, or `resource`; with both, at the address `resource`."""
+        audience, resource = request.form.get("audience"), request.form.get("resource")
+        if not (audience or resource):
+            raise OAuthError("invalid_request", "audience is required: the entityID of the application")
+        target = audience or resource or ""
+        behalf = self._tokens.behalf(request.unit, request.caller, subject, target)
+        text, ends = self._assertions(
+            request.unit,
+            request.arrival,
+            audience=target,
+            recipient=resource if audience else None,
+            behalf=behalf,
+        )
+        seconds = int((ends - request.unit.tx.moment).total_seconds())
+        return {"access_token": text, "token_type": "N_A", "expires_in": seconds}
 
 
 def _told(token: Token) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """/healthz, /readyz and /metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import orjson
 from flask import Blueprint, Response
@@ -9,10 +9,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from connector import __version__
 from connector.core.errors import ConnectorError
 from connector.domain import targets
-from connector.domain.unit import Domain
+from connector.domain.unit import Domain, Unit
+
+Endings = Callable[[Unit], Iterable[tuple[str, str, float]]]
 
 
-def blueprint(domain: Domain, *, check_schema: Callable[[], None]) -> Blueprint:
+def blueprint(domain: Domain, *, check_schema: Callable[[], None], endings: Endings) -> Blueprint:
+    """`endings` tells what ends some day: its holder, what it is, and when, in seconds since 1970."""
     edge = Blueprint("ops", __name__)
 
     @edge.get("/healthz")
@@ -37,11 +40,19 @@ def blueprint(domain: Domain, *, check_schema: Callable[[], None]) -> Blueprint:
         blocked = Gauge(
             "connector_target_blocked", "1 while nothing is sent to the target", ["target"], registry=registry
         )
+        ends = Gauge(
+            "connector_ends_timestamp_seconds",
+            "When a certificate or metadata that sign-on needs ends",
+            ["holder", "what"],
+            registry=registry,
+        )
         with domain.view() as unit:
             for one in targets.states(unit):
                 pending.labels(one.target.name).set(one.pending)
                 failed.labels(one.target.name).set(one.failed)
                 blocked.labels(one.target.name).set(one.state == "blocked")
+            for holder, what, moment in endings(unit):
+                ends.labels(holder, what).set(moment)
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     return edge

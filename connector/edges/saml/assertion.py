@@ -1,16 +1,19 @@
 """What we issue: NameIDs, assertions and the Responses around them (core sections 2 and 3.2.2, profiles 4.1.4.2)."""
 
+import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from lxml import etree
 
 from connector.domain.sign_on import Granted
 from connector.edges.saml import names, xml
 from connector.edges.saml.attributes import Subject
 from connector.edges.saml.bundles import Attribute
-from connector.edges.saml.names import SAML, SAMLP
+from connector.edges.saml.names import DS, SAML, SAMLP, XSI
 from connector.edges.saml.xml import Element
 
 LIFE = timedelta(minutes=5)
@@ -44,16 +47,23 @@ def assertion(
     *,
     context: str,
     released: Iterable[tuple[Attribute, tuple[str, ...]]],
+    holder: x509.Certificate | None = None,
+    condition: Element | None = None,
 ) -> Element:
-    """An assertion for one audience, good for five minutes, with one AuthnStatement and the attributes, if any."""
+    """An assertion for one audience, good for five minutes, with one AuthnStatement and the attributes, if any.
+
+    `holder`: only who shows that certificate may use it; else whoever bears it. `condition` is one more that must be met.
+    """
     root = etree.Element(xml.name(SAML, "Assertion"), nsmap={"saml": SAML})
     for key, value in (("ID", id), ("Version", "2.0"), ("IssueInstant", xml.instant(letter.moment))):
         root.set(key, value)
     xml.add(root, SAML, "Issuer", letter.issuer)
     until = xml.instant(letter.moment + LIFE)
-    _subject(root, letter, subject, until)
+    _subject(root, letter, subject, until, holder)
     conditions = xml.add(root, SAML, "Conditions", NotBefore=xml.instant(letter.moment), NotOnOrAfter=until)
     xml.add(xml.add(conditions, SAML, "AudienceRestriction"), SAML, "Audience", letter.audience)
+    if condition is not None:
+        conditions.append(condition)
     statement = xml.add(
         root,
         SAML,
@@ -87,12 +97,13 @@ def _attribute(attribute: Attribute, values: tuple[str, ...]) -> Element:
     return element
 
 
-def _subject(root: Element, letter: Letter, name_id: Element, until: str) -> None:
-    """A bearer confirmation (profiles 4.1.4.2): for that recipient and that request only, and without NotBefore."""
+def _subject(root: Element, letter: Letter, name_id: Element, until: str, holder: x509.Certificate | None) -> None:
+    """A confirmation for that recipient and that request only, and without NotBefore (profiles 4.1.4.2)."""
     subject = xml.add(root, SAML, "Subject")
     subject.append(name_id)
-    confirmation = xml.add(subject, SAML, "SubjectConfirmation", Method=names.BEARER)
-    xml.add(
+    method = names.BEARER if holder is None else names.HOLDER_OF_KEY
+    confirmation = xml.add(subject, SAML, "SubjectConfirmation", Method=method)
+    data = xml.add(
         confirmation,
         SAML,
         "SubjectConfirmationData",
@@ -100,6 +111,11 @@ def _subject(root: Element, letter: Letter, name_id: Element, until: str) -> Non
         NotOnOrAfter=until,
         Recipient=letter.recipient,
     )
+    if holder is not None:  # holder-of-key assertion profile 1.0, section 2.3; its schema needs the type
+        data.set(xml.name(XSI, "type"), "saml:KeyInfoConfirmationDataType")
+        key = xml.add(xml.add(data, DS, "KeyInfo"), DS, "X509Data")
+        der = holder.public_bytes(serialization.Encoding.DER)
+        xml.add(key, DS, "X509Certificate", base64.b64encode(der).decode())
 
 
 def response(letter: Letter, id: str, status: tuple[str, ...], message: str | None = None) -> Element:

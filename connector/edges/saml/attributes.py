@@ -8,11 +8,15 @@ from connector.domain.sign_on import Facts
 
 @dataclass(frozen=True)
 class Subject:
-    """An agent as seen by an application. `scope` ends identifiers of the form id@scope; `issuer` is our entity id."""
+    """An agent, or whom it acts for, as seen by an application. `scope` ends identifiers of the form id@scope; `issuer` is our
+
+    entity id; `pairwise` is the identifier that only this application knows it by.
+    """
 
     facts: Facts
     scope: str
     issuer: str
+    pairwise: str
 
     def values(self, source: str) -> tuple[str, ...]:
         """The values of a fact; none where it has none."""
@@ -26,6 +30,7 @@ def _email(subject: Subject) -> str:
 
 
 SOURCES: dict[str, Callable[[Subject], tuple[str | None, ...]]] = {
+    "id": lambda subject: (subject.facts.id,),
     "agentId": lambda subject: (subject.facts.agent_id,),
     "agentUserName": lambda subject: (subject.facts.user_name,),
     "displayName": lambda subject: (subject.facts.display_name,),
@@ -35,7 +40,8 @@ SOURCES: dict[str, Callable[[Subject], tuple[str | None, ...]]] = {
     "groups": lambda subject: subject.facts.groups,
     "roles": lambda subject: subject.facts.roles,
     "entitlements": lambda subject: subject.facts.entitlements,
-    "subjectId": lambda subject: (f"{subject.facts.agent_id}@{subject.scope}",),
+    "subjectId": lambda subject: (f"{subject.facts.id}@{subject.scope}",),
+    "pairwiseId": lambda subject: (f"{subject.pairwise}@{subject.scope}",),
     "email": lambda subject: (_email(subject),),
     "issuer": lambda subject: (subject.issuer,),
 }

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from connector.core.errors import Invalid
 from connector.domain.identity_assertions import OwnAssertion
 from connector.domain.unit import Domain
-from connector.edges.saml import names, xml
+from connector.edges.saml import delegation, names, xml
+from connector.edges.saml.idp import KEYS
 from connector.edges.saml.names import SAML
 from connector.edges.saml.signature import verified
 from connector.edges.saml.xml import Element
@@ -23,7 +24,7 @@ def verifier(domain: Domain, *, entity_id: str, audience: str, recipient: str) -
     """Reads the `assertion` parameter (base64url, section 2.1). Invalid says what does not fit."""
 
     def verify(text: str) -> OwnAssertion:
-        keys = [key.private.public_key() for key in domain.keys.all("saml")]
+        keys = [key.private.public_key() for purpose in KEYS.values() for key in domain.keys.all(purpose)]
         usable = [key for key in keys if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)]
         root = verified(_parsed(text), usable)
         if root.tag != xml.name(SAML, "Assertion"):
@@ -56,6 +57,11 @@ def _read(root: Element, entity_id: str, audiences: tuple[str, ...], recipient: 
         "NotBefore": xml.moment(conditions.get("NotBefore", ""), field="NotBefore") <= now,
         "NotOnOrAfter": now < until,
         "ID": bool(root.get("ID")),
+        # about somebody whom an agent acts for: it proves what that agent may do there, and not who brings it here
+        "Condition": [one.tag for one in conditions] == [restriction.tag],
+        "delegate": not any(
+            one.get("Name") == delegation.ATTRIBUTE.name for one in root.iter(xml.name(SAML, "Attribute"))
+        ),
     }
     wrong = [name for name, fits in checks.items() if not fits]
     if wrong:

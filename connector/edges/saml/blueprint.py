@@ -2,27 +2,32 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import flask
+from cryptography import x509
 
 from connector.core import challenges
 from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.http import HttpClient
 from connector.domain import sign_on
+from connector.domain.arrival import Arrival
 from connector.domain.tokens import DeadToken
-from connector.domain.unit import SYSTEM, Caller, Domain
-from connector.edges.saml import ecp, metadata, names, post_form, slo, soap, sso, unsolicited
+from connector.domain.unit import SYSTEM, Domain, Unit
+from connector.edges.saml import artifact, direct, ecp, metadata, post_form, slo, soap, sso, unsolicited
 from connector.edges.saml.bundles import Bundles
+from connector.edges.saml.direct import Decide
 from connector.edges.saml.errors import render
-from connector.edges.saml.issue import IdentityProvider
+from connector.edges.saml.idp import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
 from connector.edges.saml.signature import Signers
+from connector.edges.saml.visitor import Visitor, visitor
 
-Authenticate = Callable[[str | None], Caller]
+Authenticate = Callable[[flask.Request], Arrival]
+CertificateOf = Callable[[flask.Request], x509.Certificate | None]
 
 _MAX_BODY = 384 * 1024  # base64 of the largest message that the parser takes
 _METADATA_TYPE = "application/samlmetadata+xml"
@@ -53,36 +58,47 @@ def logout_sender(domain: Domain, *, base_url: str, entity_id: str, http: HttpCl
     return LogoutSender(identity_provider(domain, base_url=base_url, entity_id=entity_id), http)
 
 
-def blueprint(
-    domain: Domain,
-    *,
-    base_url: str,
-    entity_id: str,
-    authenticate: Authenticate,
-    mapping_folders: Sequence[Path],
-    new_id: Callable[[], str] = message_id,
-) -> flask.Blueprint:
-    """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/sso/init`, `/saml/slo`.
+Assertions = Callable[..., tuple[str, datetime]]
 
-    `authenticate` turns an Authorization header into a caller; attributes are in the folder `saml` of `mapping_folders`.
+
+def assertions(idp: IdentityProvider) -> Assertions:
+    """What the token endpoint issues assertions by: `direct.exchanged`, for whoever has arrived there."""
+    encrypted = idp.base_url.startswith("https://")
+
+    def issue(unit: Unit, arrival: Arrival, **what: Any) -> tuple[str, datetime]:
+        return direct.exchanged(idp, unit, visitor(arrival, encrypted=encrypted), **what)
+
+    return issue
+
+
+def blueprint(
+    idp: IdentityProvider, *, authenticate: Authenticate, certificate: CertificateOf, decide: Decide
+) -> flask.Blueprint:
+    """`/saml/metadata`, `/saml/ecp`, `/saml/sso`, `/saml/sso/init`, `/saml/assertions`, `/saml/artifact`, `/saml/slo`.
+
+    `authenticate` says which agent a request is from, `certificate` which one came with its connection, and `decide` whether an
+    agent may act for somebody.
     """
-    idp = identity_provider(
-        domain, base_url=base_url, entity_id=entity_id, new_id=new_id, mapping_folders=mapping_folders
-    )
-    routes = _Routes(idp, authenticate)
+    routes = _Routes(idp, authenticate, certificate, decide)
     found = flask.Blueprint("saml", __name__, url_prefix="/saml")
     found.add_url_rule("/metadata", view_func=routes.metadata, methods=["GET"])
     found.add_url_rule("/ecp", view_func=routes.ecp, methods=["POST"])
     found.add_url_rule("/sso", view_func=routes.sso, methods=["GET", "POST"])
     found.add_url_rule("/sso/init", view_func=routes.init, methods=["POST"])
+    found.add_url_rule("/assertions", view_func=routes.assertions, methods=["POST"])
+    found.add_url_rule("/artifact", view_func=routes.artifact, methods=["POST"])
     found.add_url_rule("/slo", view_func=routes.slo, methods=["POST"])
     return found
 
 
 class _Routes:
-    def __init__(self, idp: IdentityProvider, authenticate: Authenticate) -> None:
+    def __init__(
+        self, idp: IdentityProvider, authenticate: Authenticate, certificate: CertificateOf, decide: Decide
+    ) -> None:
         self._idp = idp
         self._authenticate = authenticate
+        self._certificate = certificate
+        self._decide = decide
         self._metadata: tuple[Any, int, bytes] | None = None
 
     def metadata(self) -> flask.Response:
@@ -97,8 +113,7 @@ class _Routes:
 
     def ecp(self) -> flask.Response:
         try:
-            caller, context = self._caller("ecp")
-            answer = ecp.answer(self._idp, caller, self._body(), context=context)
+            answer = ecp.answer(self._idp, self._visitor("ecp"), self._body())
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
@@ -112,6 +127,24 @@ class _Routes:
         except ConnectorError as problem:
             return _fault(problem)
 
+    def artifact(self) -> flask.Response:
+        """An application proves itself as above, or by a certificate with a key of its metadata."""
+        try:
+            return _soap(artifact.answer(self._idp, self._body(), self._certificate(flask.request)), 200)
+        except ConnectorError as problem:
+            return _fault(problem)
+
+    def assertions(self) -> flask.Response:
+        try:
+            visitor = self._visitor(direct.WAY)
+            answer = direct.answer(self._idp, visitor, self._body(), self._decide)
+        except Unauthenticated as problem:
+            return _challenge(problem)
+        except ConnectorError as problem:
+            said = render(problem)
+            return _json(direct.problem(problem), said.http_status, said.retry_after)
+        return _json(answer, 200)
+
     def sso(self) -> flask.Response:
         if flask.request.method == "POST":
             return self._form("post", self._by_post)
@@ -120,25 +153,24 @@ class _Routes:
     def init(self) -> flask.Response:
         return self._form(unsolicited.WAY, self._unsolicited)
 
-    def _by_post(self, caller: Caller, context: str) -> str:
+    def _by_post(self, visitor: Visitor) -> str:
         fields = flask.request.form
         form = sso.Post(fields.get("SAMLRequest"), fields.get("RelayState"))
-        return sso.by_post(self._idp, caller, form, context=context)
+        return sso.by_post(self._idp, visitor, form)
 
-    def _by_redirect(self, caller: Caller, context: str) -> str:
-        return sso.by_redirect(self._idp, caller, flask.request.query_string, context=context)
+    def _by_redirect(self, visitor: Visitor) -> str:
+        return sso.by_redirect(self._idp, visitor, flask.request.query_string)
 
-    def _unsolicited(self, caller: Caller, context: str) -> str:
+    def _unsolicited(self, visitor: Visitor) -> str:
         fields = flask.request.form
         start = unsolicited.Start(fields.get("providerId"), fields.get("shire"), fields.get("target"))
-        return unsolicited.page(self._idp, caller, start, context=context)
+        return unsolicited.page(self._idp, visitor, start)
 
-    def _form(self, way: str, answer: Callable[[Caller, str], str]) -> flask.Response:
-        """The page that an agent gets, or one that tells why there is none."""
+    def _form(self, way: str, answer: Callable[[Visitor], str]) -> flask.Response:
         try:
-            caller, context = self._caller(way)
+            visitor = self._visitor(way)
             self._body()
-            page = answer(caller, context)
+            page = answer(visitor)
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
@@ -146,19 +178,14 @@ class _Routes:
             return _page(sso.problem_page(said.detail), said.http_status, said.retry_after)
         return _page(page, 200)
 
-    def _caller(self, way: str) -> tuple[Caller, str]:
-        """Who asks, and the authentication context class that follows from how it proved that."""
-        header = flask.request.headers.get("Authorization")
+    def _visitor(self, way: str) -> Visitor:
         try:
-            caller = self._authenticate(header)
+            arrival = self._authenticate(flask.request)
         except DeadToken as dead:  # a stranger leaves no event, an agent that was switched off does
             with self._idp.domain.change(SYSTEM) as unit:
                 sign_on.refuse(unit, dead.agent_id, None, way, dead.reasons)
             raise
-        if header is not None and header[:6].lower() == "basic ":
-            secure = self._idp.base_url.startswith("https://")
-            return caller, names.CONTEXT_PROTECTED_PASSWORD if secure else names.CONTEXT_PASSWORD
-        return caller, names.CONTEXT_UNSPECIFIED
+        return visitor(arrival, encrypted=self._idp.base_url.startswith("https://"))
 
     def _body(self) -> bytes:
         flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
@@ -178,6 +205,12 @@ def _fault(problem: ConnectorError) -> flask.Response:
     # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
     status = said.http_status if said.http_status in (403, 503) else 500
     return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
+
+
+def _json(content: bytes, status: int, retry_after: int | None = None) -> flask.Response:
+    response = flask.Response(content, status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return _waiting(response, retry_after)
 
 
 def _soap(content: bytes, status: int, retry_after: int | None = None) -> flask.Response:

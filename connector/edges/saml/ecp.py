@@ -4,15 +4,16 @@ import base64
 
 from lxml import etree
 
-from connector.domain.unit import Caller
 from connector.edges.saml import channel, soap, xml
-from connector.edges.saml.issue import IdentityProvider, Issued, issue
+from connector.edges.saml.idp import IdentityProvider
+from connector.edges.saml.issue import Issued, issue
 from connector.edges.saml.names import BINDING_PAOS, CB, ECP, SOAP, SOAP_NEXT
 from connector.edges.saml.request import Message
+from connector.edges.saml.visitor import Visitor
 from connector.edges.saml.xml import Element
 
 
-def answer(idp: IdentityProvider, caller: Caller, content: bytes, *, context: str) -> bytes:
+def answer(idp: IdentityProvider, visitor: Visitor, content: bytes) -> bytes:
     """The SOAP answer to a SOAP-wrapped AuthnRequest. A refusal by status is an answer too."""
     element, blocks = soap.parts_of(content, channel.BLOCK)
     sent = channel.bindings(blocks)
@@ -20,11 +21,11 @@ def answer(idp: IdentityProvider, caller: Caller, content: bytes, *, context: st
         element=element,
         way="ecp",
         endpoint=idp.location("ecp"),
-        consumer_binding=BINDING_PAOS,
-        context=context,
+        consumer_bindings=(BINDING_PAOS,),
+        context=visitor.context,
         channel=sent,
     )
-    issued = issue(idp, caller, message)
+    issued = issue(idp, visitor, message)
     return soap.envelope(issued.response, *_header(issued), *_compared(issued, sent))
 
 

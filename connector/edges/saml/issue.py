@@ -1,28 +1,29 @@
-"""From a request, or from none, to the Response: the one path that ECP and both kinds of browser sign-on share."""
+"""From a request, or from none, to the Response: the one path that every way of signing on shares."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from cryptography import x509
 
 from connector.core.errors import Denied, Invalid, Misconfigured
-from connector.domain import apps, sign_on
-from connector.domain.app_settings import AppSettings
-from connector.domain.sign_on import Cause, Facts, Granted, Wish
-from connector.domain.unit import Caller, Domain
-from connector.edges.saml import assertion, encryption, names, request, service_provider, xml
+from connector.domain import sign_on
+from connector.domain.sign_on import Behalf, Cause, Facts, Granted, Wish
+from connector.domain.unit import Caller, Unit
+from connector.edges.saml import assertion, delegation, encryption, names, request, xml
 from connector.edges.saml.assertion import Letter
-from connector.edges.saml.attributes import Subject
-from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.errors import Declined
+from connector.edges.saml.idp import Application, IdentityProvider, application
 from connector.edges.saml.request import Accepted, AuthnRequest, Message
-from connector.edges.saml.service_provider import Endpoint, ServiceProvider
-from connector.edges.saml.signature import Signer, Signers
+from connector.edges.saml.service_provider import Endpoint
+from connector.edges.saml.visitor import Visitor
 from connector.edges.saml.xml import Element
 
 _DENIED = (names.RESPONDER, names.REQUEST_DENIED)
 _WHY = {
     Cause.AGENT: "the agent may not sign on now",
     Cause.GROUPS: "the agent is not among those that may use this application",
+    Cause.DELEGATION: "this application takes no agents that act for others",
 }
+_NEEDS_KEY = "the application wants the agent to show a certificate of its own, in the TLS connection"
 _FORMATS = {
     "persistent": names.PERSISTENT,
     "transient": names.TRANSIENT,
@@ -32,36 +33,12 @@ _FORMATS = {
 
 
 @dataclass(frozen=True)
-class IdentityProvider:
-    """Us: who we are, where we are, what we sign with, where message ids come from. `scope` ends subject-ids."""
-
-    domain: Domain
-    entity_id: str
-    base_url: str
-    scope: str
-    signers: Signers
-    new_id: Callable[[], str]
-    bundles: Bundles = field(default_factory=lambda: Bundles(()))
-
-    @property
-    def signer(self) -> Signer:
-        return self.signers.current()
-
-    def location(self, path: str) -> str:
-        return self.base_url.rstrip("/") + "/saml/" + path
-
-
-@dataclass(frozen=True)
-class Application:
-    """A registered application: what its metadata says, and what the operator says."""
-
-    provider: ServiceProvider
-    settings: AppSettings
-
-
-@dataclass(frozen=True)
 class Order:
-    """A sign-on that is to be answered: for which application, at which of its addresses, and to which request, if any."""
+    """A sign-on that is to be answered: for which application, at which of its addresses, and to which request, if any.
+
+    `holder` is the certificate that the agent has proved to be its own; `bound`: the assertion is for its holder alone, as it
+    always is where the application wants that. `alone`: it travels without a Response. `behalf` is for whom else the agent signs in.
+    """
 
     app: Application
     consumer: Endpoint
@@ -69,35 +46,55 @@ class Order:
     context: str
     request: AuthnRequest | None = None
     signed: bool = False
+    holder: x509.Certificate | None = None
+    bound: bool = False
+    alone: bool = False
+    behalf: Behalf | None = None
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A Response, and the address from the metadata that it may go to. `signed`: the request was.
+    """A Response, the application that it is for, and the address of its metadata that it may go to. `signed`: the request was.
 
     `channel` is the type of the channel binding that agent and application share, where the application asked for it.
     """
 
     response: Element
-    consumer_url: str
+    audience: str
+    consumer: Endpoint
     signed: bool
     channel: str | None = None
 
+    @property
+    def consumer_url(self) -> str:
+        return self.consumer.location
 
-def issue(idp: IdentityProvider, caller: Caller, message: Message) -> Issued:
+
+@dataclass(frozen=True)
+class Asserted:
+    """A signed assertion, the decision that it follows from, and to whom it goes."""
+
+    element: Element
+    granted: Granted
+    letter: Letter
+
+
+def issue(idp: IdentityProvider, visitor: Visitor, message: Message) -> Issued:
     """The answer to a request of this agent. Every refusal leaves an audit event.
 
     Denied where the caller is no agent; Invalid where there is nobody to whom an answer could safely be sent.
     """
+    caller = visitor.caller
     agents_only(caller)
     claimed = request.issuer_of(message.element)
     try:
         app = application(idp, claimed)
+        message = replace(message, prefers_artifact=app.settings.binding == "artifact")
         accepted = request.accept(message, app.provider, idp.domain.database.clock())
     except Invalid as problem:
         refused(idp, caller, claimed, message.way, problem.detail)
         raise
-    order = _order(app, message, accepted)
+    order = _order(app, message, accepted, visitor)
     try:
         bound = request.meet(message, accepted, _FORMATS[app.settings.name_id])
         return replace(answer(idp, caller, order), channel=bound)
@@ -112,15 +109,6 @@ def agents_only(caller: Caller) -> None:
         raise Denied("only agents sign in here; this credential belongs to a client")
 
 
-def application(idp: IdentityProvider, entity_id: str, *, field: str = "Issuer") -> Application:
-    """The registered application of that entity id; Invalid, which names the field, where there is none."""
-    with idp.domain.view() as unit:
-        app = apps.find(unit, entity_id)
-    if app is None:
-        raise Invalid(f"the {field} is not an application that is registered here", field=field)
-    return Application(service_provider.parsed(app.metadata.encode()), apps.settings(app))
-
-
 def refused(idp: IdentityProvider, caller: Caller, entity_id: str, way: str, reason: str) -> None:
     with idp.domain.change(caller) as unit:
         sign_on.refuse(unit, caller.id, entity_id, way, (reason,))
@@ -128,73 +116,129 @@ def refused(idp: IdentityProvider, caller: Caller, entity_id: str, way: str, rea
 
 def answer(idp: IdentityProvider, caller: Caller, order: Order) -> Issued:
     """The Response that signs the agent in. Declined where it may not be; its reasons are in the audit event."""
-    bundle = idp.bundles.get(order.app.settings.attributes)  # before anything is recorded as granted
-    audience, asked = order.app.provider.entity_id, order.request
+    with idp.domain.change(caller) as unit:
+        outcome = decided(idp, unit, caller, order)
+    return enclosed(idp, order, asserted(idp, order, *outcome))
+
+
+def decided(idp: IdentityProvider, unit: Unit, caller: Caller, order: Order) -> tuple[str, Granted | sign_on.Refused]:
+    """The id of the assertion to be, and whether there will be one; recorded in that unit of work."""
+    idp.bundles.get(order.app.settings.attributes)  # before anything is recorded as granted
+    asked, id = order.request, idp.new_id()
+    if _wants_holder(order) and order.holder is None:
+        return id, sign_on.refuse(unit, caller.id, order.app.provider.entity_id, order.way, (_NEEDS_KEY,), Cause.KEY)
     wish = Wish(
         agent_id=caller.id,
-        entity_id=audience,
+        entity_id=order.app.provider.entity_id,
         name_id=lambda facts: xml.serialise(_name_id(idp, order, facts)).decode(),
-        assertion_id=idp.new_id(),
+        assertion_id=id,
         way=order.way,
         settings=order.app.settings,
         request=(asked.id, asked.issued + 2 * request.SKEW) if asked else None,
+        behalf=order.behalf,
     )
-    with idp.domain.change(caller) as unit:
-        outcome = sign_on.sign_on(unit, wish)
+    return id, sign_on.sign_on(unit, wish)
+
+
+def asserted(idp: IdentityProvider, order: Order, id: str, outcome: Granted | sign_on.Refused) -> Asserted:
+    """The assertion that follows, signed where it is to be. Declined, or Invalid, where there is none."""
     if not isinstance(outcome, Granted):
         if outcome.cause is Cause.REPLAY:
             raise Invalid("the request was used before; ask the application for a new one", field="ID")
-        raise Declined(_WHY[outcome.cause], status=_DENIED, recorded=True)
-    subject = Subject(outcome.facts, idp.scope, idp.entity_id)
-    name_id = xml.parse(outcome.name_id.encode(), what="NameID")
+        raise Declined(_WHY.get(outcome.cause, _NEEDS_KEY), status=_DENIED, recorded=True)
+    settings, behalf = order.app.settings, order.behalf
+    subject = idp.subject(outcome.facts, order.app.provider.entity_id)
+    told = list(assertion.released(idp.bundles.get(settings.attributes), subject))
+    if behalf is not None and settings.delegation == "attribute":
+        told.append((delegation.ATTRIBUTE, delegation.in_order(behalf.actors)))
+    holder = order.holder if _wants_holder(order) else None
+    condition = _condition(idp, order, holder) if behalf is not None and settings.delegation == "condition" else None
     letter = _letter(idp, order)
-    issued = assertion.assertion(
-        letter, wish.assertion_id, name_id, outcome, context=order.context, released=assertion.released(bundle, subject)
+    element = assertion.assertion(
+        letter,
+        id,
+        xml.parse(outcome.name_id.encode(), what="NameID"),
+        outcome,
+        context=order.context if behalf is None else names.CONTEXT_UNSPECIFIED,  # whom it acts for did not come itself
+        released=told,
+        holder=holder,
+        condition=condition,
     )
-    return _sealed(idp, order, letter, issued)
+    if settings.sign in ("both", "assertion") or order.alone:
+        idp.signer_for(settings).sign(element, delegation.prefixes(element))
+    return Asserted(element, outcome, letter)
 
 
-def _order(app: Application, message: Message, accepted: Accepted) -> Order:
-    return Order(app, accepted.consumer, message.way, message.context, accepted.request, accepted.signed)
+def enclosed(idp: IdentityProvider, order: Order, made: Asserted) -> Issued:
+    """The Response around an assertion, signed and encrypted as the application wants it."""
+    settings = order.app.settings
+    response = assertion.response(made.letter, idp.new_id(), (names.SUCCESS,))
+    response.append(carried(order, made))
+    if settings.sign in ("both", "response"):
+        idp.signer_for(settings).sign(response, delegation.prefixes(response))
+    return Issued(response, made.letter.audience, order.consumer, order.signed)
+
+
+def _order(app: Application, message: Message, accepted: Accepted, visitor: Visitor) -> Order:
+    return Order(
+        app,
+        accepted.consumer,
+        message.way,
+        message.context,
+        accepted.request,
+        accepted.signed,
+        holder=visitor.certificate,
+    )
+
+
+def _wants_holder(order: Order) -> bool:
+    return order.bound or order.app.settings.confirmation == "holder-of-key"
 
 
 def _name_id(idp: IdentityProvider, order: Order, facts: Facts) -> Element:
     """In the format that the request asks for, else in the one that was chosen for the application."""
     asked = order.request.name_id_format if order.request else None
-    settings = order.app.settings
-    format = asked if asked not in (None, names.UNSPECIFIED) else _FORMATS[settings.name_id]
+    settings, audience = order.app.settings, order.app.provider.entity_id
+    chosen = _FORMATS[settings.name_id]
+    format = asked if asked not in (None, names.UNSPECIFIED) else chosen
     if format == names.TRANSIENT:
         value = idp.new_id()
-    elif format == names.PERSISTENT:
-        value = facts.agent_id
+    elif format == chosen and settings.name_from != "agentId":
+        [value] = idp.subject(facts, audience).values(settings.name_from)
     else:
-        [value] = Subject(facts, idp.scope, idp.entity_id).values(settings.name_from)
-    return assertion.name_id(format, value, issuer=idp.entity_id, audience=order.app.provider.entity_id)
+        value = facts.id
+    return assertion.name_id(format, value, issuer=idp.entity_id, audience=audience)
 
 
-def _sealed(idp: IdentityProvider, order: Order, letter: Letter, issued: Element) -> Issued:
-    """Signed and encrypted as the application wants it: the assertion first, then the Response around it."""
-    settings = order.app.settings
-    if settings.sign in ("both", "assertion"):
-        idp.signer.sign(issued)
-    response = assertion.response(letter, idp.new_id(), (names.SUCCESS,))
-    response.append(_encrypted(order.app, issued) if settings.encrypt == "required" else issued)
-    if settings.sign in ("both", "response"):
-        idp.signer.sign(response)
-    return Issued(response, order.consumer.location, order.signed)
+def _condition(idp: IdentityProvider, order: Order, holder: x509.Certificate | None) -> Element:
+    assert order.behalf is not None
+    audience = order.app.provider.entity_id
+    delegates = [
+        assertion.name_id(names.PERSISTENT, one, issuer=idp.entity_id, audience=audience)
+        for one in delegation.in_order(order.behalf.actors)
+    ]
+    method = names.BEARER if holder is None else names.HOLDER_OF_KEY
+    return delegation.condition(delegates, instant=xml.instant(idp.domain.database.clock()), method=method)
 
 
-def _encrypted(app: Application, issued: Element) -> Element:
-    if app.provider.encryption_key is None:
+def carried(order: Order, made: Asserted) -> Element:
+    """The assertion as it travels: encrypted where the application wants that."""
+    if order.app.settings.encrypt != "required":
+        return made.element
+    key = order.app.provider.encryption_key
+    if key is None:
         raise Misconfigured("The assertion cannot be encrypted.", ["the application's metadata has no key for it"])
-    return encryption.encrypted(issued, app.provider.encryption_key)
+    return encryption.encrypted(made.element, key)
 
 
 def _declined(idp: IdentityProvider, order: Order, problem: Declined) -> Issued:
     """The application learns that, not why: the reasons are the organisation's, and are in the audit event."""
-    response = assertion.response(_letter(idp, order), idp.new_id(), problem.status, problem.detail)
-    idp.signer.sign(response)  # whatever the application wants signed: there is no assertion that could be
-    return Issued(response, order.consumer.location, order.signed)
+    letter = _letter(idp, order)
+    response = assertion.response(letter, idp.new_id(), problem.status, problem.detail)
+    idp.signer_for(order.app.settings).sign(
+        response
+    )  # whatever the application wants signed: there is no assertion that could be
+    return Issued(response, letter.audience, order.consumer, order.signed)
 
 
 def _letter(idp: IdentityProvider, order: Order) -> Letter:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from connector.core.errors import Invalid, Unavailable
 from connector.core.http import Answer, HttpClient, HttpFailure
-from connector.domain import apps, sign_on
-from connector.domain.sign_on import Session
+from connector.domain import apps, sessions
+from connector.domain.sessions import Session
 from connector.domain.unit import SYSTEM
 from connector.edges.saml import names, service_provider, signature, soap, xml
-from connector.edges.saml.issue import IdentityProvider
+from connector.edges.saml.idp import IdentityProvider
 from connector.edges.saml.messages import logout_request
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.service_provider import Endpoint, ServiceProvider
@@ -39,24 +39,24 @@ class LogoutSender:
         """
         with self._idp.domain.view() as unit:
             app = apps.find(unit, entity_id)
-            sessions = sign_on.to_tell(unit, agent_id, entity_id)
-        if app is None or not sessions:
+            ended = sessions.to_tell(unit, agent_id, entity_id)
+        if app is None or not ended:
             return
         provider = service_provider.parsed(app.metadata.encode())
         endpoint = provider.logout(names.BINDING_SOAP)
         if endpoint is None:
             with self._idp.domain.change(SYSTEM) as unit:
                 reason = "its metadata has no SingleLogoutService for SOAP"
-                sign_on.not_reachable(unit, agent_id, entity_id, sessions, reason)
+                sessions.not_reachable(unit, agent_id, entity_id, ended, reason)
             return
-        for name_id in sorted({one.name_id for one in sessions}):  # a request names one NameID, as it was issued
-            part = [one for one in sessions if one.name_id == name_id]
+        for name_id in sorted({one.name_id for one in ended}):  # a request names one NameID, as it was issued
+            part = [one for one in ended if one.name_id == name_id]
             outcome = self._send(provider, endpoint, name_id, part)
             with self._idp.domain.change(SYSTEM) as unit:
                 if outcome == _DENIED:
-                    sign_on.not_reachable(unit, agent_id, entity_id, part, _DENIED)
+                    sessions.not_reachable(unit, agent_id, entity_id, part, _DENIED)
                 else:
-                    sign_on.told(unit, agent_id, entity_id, part, outcome)
+                    sessions.told(unit, agent_id, entity_id, part, outcome)
 
     def _send(self, provider: ServiceProvider, endpoint: Endpoint, name_id: str, sessions: Sequence[Session]) -> str:
         id = self._idp.new_id()

@@ -25,7 +25,7 @@ _ALWAYS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
 
 @dataclass(frozen=True)
 class Message:
-    """A request as it came. `endpoint` is where; `consumer_binding` is how the answer will travel to the application.
+    """A request as it came. `endpoint` is where; `consumer_bindings` are the ways that the answer may travel to the application.
 
     `context` is the authentication context class of the way in which the agent proved who it is, just now.
     """
@@ -33,11 +33,12 @@ class Message:
     element: Element
     way: str
     endpoint: str
-    consumer_binding: str
+    consumer_bindings: tuple[str, ...]
     context: str
     relay_state: str | None = None
     detached: Detached | None = None
     channel: Bindings | None = None  # what the agent sees; None where the way has no place to say it
+    prefers_artifact: bool = False  # where the request says nothing of the binding, and it may choose
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,16 @@ def meet(message: Message, accepted: Accepted, name_id_format: str) -> str | Non
         wish(message, accepted.request)
     _name_id(accepted.request, name_id_format)
     return channel.compare(accepted.request.channel, message.channel or {}, signed=accepted.signed)
+
+
+def check_addressed(element: Element, issuer: str, kind: str, endpoint: str, now: datetime) -> None:
+    """That a signed message of that kind is of that issuer, for that endpoint of ours, and of now. Invalid says what is not."""
+    if issuer_of(element, kind) != issuer:
+        raise Invalid("the signed Issuer is another one", field="Issuer")
+    if element.get("Destination") not in (None, endpoint):
+        raise Invalid(f"Destination is not this endpoint, {endpoint}", field="Destination")
+    if abs(now - xml.moment(element.get("IssueInstant", ""), field="IssueInstant")) > SKEW:
+        raise Invalid("IssueInstant is more than five minutes away from our clock", field="IssueInstant")
 
 
 # -- whose is it -----------------------------------------------------------------------------------------------------
@@ -200,20 +211,22 @@ _CHECKS: tuple[Callable[[_Case], None], ...] = (_from_the_app, _metadata_is_curr
 
 def _consumer(case: _Case) -> Endpoint:
     """Where the answer goes: only ever to an address of the metadata, equal letter by letter (SDP-IDP06)."""
-    request, binding = case.request, case.message.consumer_binding
-    fitting = [one for one in case.app.consumers if one.binding == binding]
+    request, bindings = case.request, case.message.consumer_bindings
+    fitting = [one for one in case.app.consumers if one.binding in bindings]
     if request.consumer_index is not None:
         if request.consumer_url is not None or request.protocol_binding is not None:
             raise Invalid(
                 "AssertionConsumerServiceIndex excludes URL and ProtocolBinding", field="AssertionConsumerServiceIndex"
             )
         fitting = [one for one in fitting if str(one.index) == request.consumer_index]
-    elif request.protocol_binding not in (None, binding):
-        raise Invalid(f"the answer can only be sent by {binding}", field="ProtocolBinding")
-    elif request.consumer_url is not None:
-        fitting = [one for one in fitting if one.location == request.consumer_url]
-    elif (default := case.app.default_consumer(binding)) is not None:
-        return default
+    elif request.protocol_binding not in (None, *bindings):
+        raise Invalid(f"the answer can only be sent by {' or '.join(bindings)}", field="ProtocolBinding")
+    else:
+        if request.protocol_binding is not None:
+            fitting = [one for one in fitting if one.binding == request.protocol_binding]
+        if request.consumer_url is not None:
+            fitting = [one for one in fitting if one.location == request.consumer_url]
+        fitting = case.app.ranked(fitting, artifact=case.message.prefers_artifact)
     if not fitting:
         raise Invalid(
             "the metadata has no such AssertionConsumerService for this binding", field="AssertionConsumerServiceURL"

@@ -2,27 +2,29 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from connector.core.errors import Invalid
-from connector.domain import apps
+from connector.domain import app_sources, apps
 from connector.domain.app_settings import AppSettings
 from connector.domain.unit import Caller, Domain
 from connector.edges.saml import xml
 from connector.edges.saml.bundles import Bundles
 from connector.edges.saml.encryption import AES_256_GCM, RSA_OAEP
-from connector.edges.saml.names import BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
+from connector.edges.saml.names import BINDING_ARTIFACT, BINDING_PAOS, BINDING_POST, DS, MD, SAMLP
 from connector.edges.saml.signature import MIN_RSA_BITS, PublicKey
 from connector.edges.saml.xml import Element
 
-_USABLE = (BINDING_POST, BINDING_PAOS)
+KEY_OF_ECDSA = "samlec"  # of the key ring
+_USABLE = (BINDING_POST, BINDING_PAOS, BINDING_ARTIFACT)
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,30 @@ class ServiceProvider:
     wants_signed_assertions: bool
     name_id_formats: tuple[str, ...]
     valid_until: datetime | None
+    certificates: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def fingerprints(self) -> set[str]:
+        """SHA-256 of its certificates."""
+        return {one.fingerprint(hashes.SHA256()).hex() for one in self.certificates}
+
+    @property
+    def addresses(self) -> set[str]:
+        return {f"{one.binding.rpartition(':')[2]} {one.location}" for one in (*self.consumers, *self.logouts)}
 
     def default_consumer(self, binding: str) -> Endpoint | None:
         """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
-        fitting = [one for one in self.consumers if one.binding == binding]
-        ranked = [one for one in fitting if one.default] + [one for one in fitting if one.default is None] + fitting
+        ranked = self.ranked([one for one in self.consumers if one.binding == binding])
         return ranked[0] if ranked else None
+
+    @staticmethod
+    def ranked(fitting: Sequence[Endpoint], *, artifact: bool = False) -> list[Endpoint]:
+        """Those of the preferred binding first, and among them the default. HTTP-Artifact is preferred where that was chosen."""
+
+        def rank(one: Endpoint) -> tuple[bool, int]:
+            return (one.binding == BINDING_ARTIFACT) != artifact, {True: 0, None: 1, False: 2}[one.default]
+
+        return sorted(fitting, key=rank)
 
     def logout(self, binding: str) -> Endpoint | None:
         return next((one for one in self.logouts if one.binding == binding), None)
@@ -68,7 +88,8 @@ def register(domain: Domain, by: Caller, *, name: str, metadata: bytes) -> Servi
     found = read(metadata, now=domain.database.clock())
     with domain.change(by) as unit:
         app = apps.register(unit, name=name, entity_id=found.entity_id, metadata=metadata.decode("utf-8-sig"))
-        _fit(found, apps.settings(app))
+        app_sources.forget(unit, found.entity_id)
+        fit(found, apps.settings(app))
     return found
 
 
@@ -76,12 +97,15 @@ def configure(domain: Domain, by: Caller, *, name: str, changes: Mapping[str, An
     """Change the settings of the application of that name; Invalid where they, its metadata and we do not fit together."""
     if "attributes" in changes:
         bundles.get(changes["attributes"])
+    if changes.get("signature") == "ecdsa-sha256" and not domain.keys.all(KEY_OF_ECDSA):
+        domain.keys.make(KEY_OF_ECDSA)  # our metadata has it from now on
     with domain.change(by) as unit:
         app = apps.configure(unit, apps.by_name(unit, name), changes)
-        _fit(parsed(app.metadata.encode()), apps.settings(app))
+        fit(parsed(app.metadata.encode()), apps.settings(app))
 
 
-def _fit(provider: ServiceProvider, settings: AppSettings) -> None:
+def fit(provider: ServiceProvider, settings: AppSettings) -> None:
+    """Invalid where what was chosen cannot be done with that metadata."""
     if settings.encrypt == "required" and provider.encryption_key is None:
         raise Invalid(
             "encryption is required, but the metadata has no RSA key of 2048 bits or more for it that takes"
@@ -108,7 +132,7 @@ def parsed(metadata: bytes) -> ServiceProvider:
     consumers = tuple(endpoint(one) for one in role.findall(xml.name(MD, "AssertionConsumerService")))
     if not any(one.binding in _USABLE for one in consumers):
         raise Invalid(
-            "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST or PAOS",
+            "SPSSODescriptor has no AssertionConsumerService with binding HTTP-POST, HTTP-Artifact or PAOS",
             field="AssertionConsumerService",
         )
     return ServiceProvider(
@@ -123,6 +147,7 @@ def parsed(metadata: bytes) -> ServiceProvider:
         wants_signed_assertions=xml.flag(role, "WantAssertionsSigned"),
         name_id_formats=tuple(xml.text_of(one) for one in role.findall(xml.name(MD, "NameIDFormat"))),
         valid_until=valid_until(root, role),
+        certificates=tuple(_certificate(one) for one in role.iter(xml.name(DS, "X509Certificate"))),
     )
 
 
@@ -181,16 +206,19 @@ def certificates(descriptor: Element, use: str) -> list[tuple[bytes, PublicKey]]
         return []
     found: list[tuple[bytes, PublicKey]] = []
     for one in descriptor.iter(xml.name(DS, "X509Certificate")):
-        try:
-            der = base64.b64decode("".join((one.text or "").split()), validate=True)
-            key = x509.load_der_x509_certificate(der).public_key()
-        except (binascii.Error, ValueError) as problem:
-            raise Invalid(
-                "KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor"
-            ) from problem
+        certificate = _certificate(one)
+        key = certificate.public_key()
         if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            found.append((der, key))
+            found.append((certificate.public_bytes(serialization.Encoding.DER), key))
     return found
+
+
+def _certificate(element: Element) -> x509.Certificate:
+    try:
+        der = base64.b64decode("".join((element.text or "").split()), validate=True)
+        return x509.load_der_x509_certificate(der)
+    except (binascii.Error, ValueError) as problem:
+        raise Invalid("KeyDescriptor has an X509Certificate that cannot be read", field="KeyDescriptor") from problem
 
 
 def valid_until(root: Element, role: Element) -> datetime | None:

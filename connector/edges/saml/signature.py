@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -25,7 +26,7 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _ENVELOPED = DS + "enveloped-signature"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
-_SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = _MORE + "rsa-sha256"
 ECDSA_SHA256 = _MORE + "ecdsa-sha256"
 MIN_RSA_BITS = 2048
@@ -39,7 +40,7 @@ _SIGNATURES: dict[str, tuple[type[PublicKey], hashes.HashAlgorithm]] = {
     _MORE + "ecdsa-sha384": (ec.EllipticCurvePublicKey, hashes.SHA384()),
 }
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
-    _SHA256: lambda data: hashlib.sha256(data).digest(),
+    SHA256: lambda data: hashlib.sha256(data).digest(),
     _MORE + "sha384": lambda data: hashlib.sha384(data).digest(),
     "http://www.w3.org/2001/04/xmlenc#sha512": lambda data: hashlib.sha512(data).digest(),
 }
@@ -58,9 +59,14 @@ class Signer:
     def algorithm(self) -> str:
         return RSA_SHA256 if isinstance(self._private, rsa.RSAPrivateKey) else ECDSA_SHA256
 
-    def sign(self, element: Element) -> None:
-        """Put a signature over the element into it: behind its Issuer, or first where there is none (metadata)."""
-        digest = base64.b64encode(hashlib.sha256(xml.canonical(element)).digest()).decode()
+    def sign(self, element: Element, prefixes: tuple[str, ...] = ()) -> None:
+        """Put a signature over the element into it: behind its Issuer, or first where there is none (metadata).
+
+        `prefixes` are those that stand in values, such as of xsi:type, where exclusive C14N does not look for them.
+        """
+        # in a tree that was put together, libxml2 does not find such a prefix: only in one that was read
+        whole = xml.parse(xml.serialise(element), what="message") if prefixes else element
+        digest = base64.b64encode(hashlib.sha256(xml.canonical(whole, prefixes)).digest()).decode()
         signature = etree.Element(xml.name(DS, "Signature"), nsmap={"ds": DS})
         info = xml.add(signature, DS, "SignedInfo")
         xml.add(info, DS, "CanonicalizationMethod", Algorithm=EC)
@@ -68,8 +74,11 @@ class Signer:
         reference = xml.add(info, DS, "Reference", URI="#" + element.get("ID", ""))
         transforms = xml.add(reference, DS, "Transforms")
         for algorithm in (_ENVELOPED, EC):
-            xml.add(transforms, DS, "Transform", Algorithm=algorithm)
-        xml.add(reference, DS, "DigestMethod", Algorithm=_SHA256)
+            transform = xml.add(transforms, DS, "Transform", Algorithm=algorithm)
+        if prefixes:
+            inclusive = etree.SubElement(transform, xml.name(EC, "InclusiveNamespaces"), nsmap={"ec": EC})
+            inclusive.set("PrefixList", " ".join(prefixes))
+        xml.add(reference, DS, "DigestMethod", Algorithm=SHA256)
         xml.add(reference, DS, "DigestValue", digest)
         xml.add(signature, DS, "SignatureValue", base64.b64encode(self.over(xml.canonical(info))).decode())
         data = xml.add(xml.add(signature, DS, "KeyInfo"), DS, "X509Data")
@@ -86,18 +95,24 @@ class Signer:
 
 
 class Signers:
-    """The signer of the key that signs now: another process may make a key, and a key may come to sign, while we run."""
+    """The signers of the keys that sign now: another process may make a key, and a key may come to sign, while we run."""
 
     def __init__(self, ring: KeyRing, purpose: str = "saml") -> None:
         self._ring = ring
         self._purpose = purpose
-        self._signer = (ring.active(purpose), Signer(ring.active(purpose)))
+        self._signers = {purpose: (ring.active(purpose), Signer(ring.active(purpose)))}
 
-    def current(self) -> Signer:
+    def current(self, purpose: str | None = None) -> Signer:
+        """The signer of that purpose of the key ring, or of its own; Misconfigured where there is no such key."""
         self._ring.refresh()
-        key, signer = self._ring.active(self._purpose), self._signer
-        if signer[0] != key:
-            signer = self._signer = (key, Signer(key))
+        purpose = purpose or self._purpose
+        if not self._ring.all(purpose):
+            raise Misconfigured(
+                "SAML cannot sign.", [f"there is no key for {purpose}: connector keys rotate {purpose}"]
+            )
+        key, signer = self._ring.active(purpose), self._signers.get(purpose)
+        if signer is None or signer[0] != key:
+            signer = self._signers[purpose] = (key, Signer(key))
         return signer[1]
 
 
@@ -106,6 +121,12 @@ def certificate_text(key: SigningKey) -> str:
     if key.certificate is None:
         raise Misconfigured("SAML needs a certificate.", [f"key {key.id} has none"])
     return base64.b64encode(key.certificate.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def same_key(certificate: x509.Certificate, key: PublicKey) -> bool:
+    """Whether that is the certificate's key."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return hmac.compare_digest(certificate.public_key().public_bytes(*form), key.public_bytes(*form))
 
 
 def _position(element: Element) -> int:

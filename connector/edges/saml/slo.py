@@ -4,10 +4,10 @@ Each sign-on is a session of its own, so there are no other participants to pass
 """
 
 from connector.core.errors import Invalid
-from connector.domain import sign_on
+from connector.domain import sessions
 from connector.domain.unit import SYSTEM
 from connector.edges.saml import names, request, signature, soap, xml
-from connector.edges.saml.issue import IdentityProvider, application
+from connector.edges.saml.idp import IdentityProvider, application
 from connector.edges.saml.messages import logout_response
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.xml import Element
@@ -24,21 +24,16 @@ def answer(idp: IdentityProvider, content: bytes) -> bytes:
     if name_id is None or not indexes:
         raise Invalid("the LogoutRequest must name a NameID and the SessionIndexes", field="SessionIndex")
     with idp.domain.change(SYSTEM) as unit:
-        found = [one for one in sign_on.open_at(unit, issuer, indexes) if _value(one.name_id) == xml.text_of(name_id)]
+        found = [one for one in sessions.open_at(unit, issuer, indexes) if _value(one.name_id) == xml.text_of(name_id)]
         if found:
-            sign_on.ended_by_application(unit, issuer, found)
+            sessions.ended_by_application(unit, issuer, found)
     status = (names.SUCCESS,) if found else (names.REQUESTER, names.UNKNOWN_PRINCIPAL)
     return soap.envelope(_response(idp, element.get("ID", ""), status))
 
 
 def _check(idp: IdentityProvider, element: Element, issuer: str) -> None:
     now = idp.domain.database.clock()
-    if request.issuer_of(element, "LogoutRequest") != issuer:
-        raise Invalid("the signed Issuer is another one", field="Issuer")
-    if element.get("Destination") not in (None, idp.location("slo")):
-        raise Invalid(f"Destination is not this endpoint, {idp.location('slo')}", field="Destination")
-    if abs(now - xml.moment(element.get("IssueInstant", ""), field="IssueInstant")) > request.SKEW:
-        raise Invalid("IssueInstant is more than five minutes away from our clock", field="IssueInstant")
+    request.check_addressed(element, issuer, "LogoutRequest", idp.location("slo"), now)
     until = element.get("NotOnOrAfter")
     if until is not None and xml.moment(until, field="NotOnOrAfter") + request.SKEW <= now:
         raise Invalid("the LogoutRequest has expired", field="NotOnOrAfter")

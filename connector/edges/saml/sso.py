@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from html import escape
 
 from connector.core.errors import Invalid
-from connector.domain.unit import Caller
-from connector.edges.saml import post_form, redirect, signature, xml
-from connector.edges.saml.issue import IdentityProvider, Issued, issue
-from connector.edges.saml.names import BINDING_POST
+from connector.edges.saml import artifact, post_form, redirect, signature, xml
+from connector.edges.saml.idp import IdentityProvider
+from connector.edges.saml.issue import Issued, issue
+from connector.edges.saml.names import BINDING_ARTIFACT, BINDING_POST
 from connector.edges.saml.request import Message
+from connector.edges.saml.visitor import Visitor
 
 MAX_RELAY_STATE = 4096  # bindings section 3.4.3 says 80 bytes; service providers put whole addresses there
 
@@ -25,46 +26,46 @@ class Post:
     relay_state: str | None
 
 
-def by_redirect(idp: IdentityProvider, caller: Caller, raw_query: bytes, *, context: str) -> str:
+def by_redirect(idp: IdentityProvider, visitor: Visitor, raw_query: bytes) -> str:
     """The page that answers a request in a query string."""
     query = redirect.read(raw_query)
     return _page(
         idp,
-        caller,
+        visitor,
         Message(
             element=xml.parse(query.message, what="SAMLRequest"),
             way="redirect",
             endpoint=idp.location("sso"),
-            consumer_binding=BINDING_POST,
-            context=context,
+            consumer_bindings=(BINDING_POST, BINDING_ARTIFACT),
+            context=visitor.context,
             relay_state=query.relay_state,
             detached=query.signature,
         ),
     )
 
 
-def by_post(idp: IdentityProvider, caller: Caller, form: Post, *, context: str) -> str:
+def by_post(idp: IdentityProvider, visitor: Visitor, form: Post) -> str:
     """The page that answers a request in a form (bindings section 3.5.4: base64, not compressed)."""
     if form.saml_request is None:
         raise Invalid("the form has no SAMLRequest", field="SAMLRequest")
     content = signature.octets_of(form.saml_request, "SAMLRequest")
     return _page(
         idp,
-        caller,
+        visitor,
         Message(
             element=xml.parse(content, what="SAMLRequest"),
             way="post",
             endpoint=idp.location("sso"),
-            consumer_binding=BINDING_POST,
-            context=context,
+            consumer_bindings=(BINDING_POST, BINDING_ARTIFACT),
+            context=visitor.context,
             relay_state=form.relay_state,
         ),
     )
 
 
-def _page(idp: IdentityProvider, caller: Caller, message: Message) -> str:
+def _page(idp: IdentityProvider, visitor: Visitor, message: Message) -> str:
     check_relay_state(message.relay_state)  # before anything is granted
-    return form(issue(idp, caller, message), message.relay_state)
+    return form(idp, issue(idp, visitor, message), message.relay_state)
 
 
 def check_relay_state(relay_state: str | None) -> None:
@@ -72,12 +73,19 @@ def check_relay_state(relay_state: str | None) -> None:
         raise Invalid(f"RelayState is longer than {MAX_RELAY_STATE} bytes", field="RelayState")
 
 
-def form(issued: Issued, relay_state: str | None) -> str:
-    """The page that brings a Response to the application (bindings section 3.5.4)."""
-    fields = {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
+def form(idp: IdentityProvider, issued: Issued, relay_state: str | None) -> str:
+    """The page that brings a Response to the application (bindings section 3.5.4), or the artifact for it (3.6.3.1)."""
+    fields = fields_of(idp, issued)
     if relay_state is not None:
         fields["RelayState"] = relay_state
     return post_form.page(issued.consumer_url, fields, title="Signing in")
+
+
+def fields_of(idp: IdentityProvider, issued: Issued) -> dict[str, str]:
+    """What is posted to the application: the Response itself, or what it fetches the Response by."""
+    if issued.consumer.binding == BINDING_ARTIFACT:
+        return {"SAMLart": artifact.keep(idp, issued)}
+    return {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
 
 
 def problem_page(detail: str) -> str:

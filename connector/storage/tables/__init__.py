@@ -3,7 +3,7 @@
 from connector.storage.tables.audit import audit_checkpoint, audit_event, lease
 from connector.storage.tables.base import metadata
 from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
-from connector.storage.tables.federation import saml_app, saml_session
+from connector.storage.tables.federation import saml_app, saml_artifact, saml_behind, saml_session, saml_source
 from connector.storage.tables.oauth import (
     api_resource,
     api_scope,
@@ -56,7 +56,10 @@ __all__ = [
     "resource",
     "revoked_token",
     "saml_app",
+    "saml_artifact",
+    "saml_behind",
     "saml_session",
+    "saml_source",
     "scope_grant",
     "searchable",
     "sign_in_request",

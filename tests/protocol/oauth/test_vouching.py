@@ -4,8 +4,9 @@ import pytest
 from joserfc import jwk, jwt
 
 from connector.core.errors import Invalid, NotFound
-from connector.domain import delegations
+from connector.domain import delegations, scopes
 from tests.protocol.oauth.conftest import BEARER, FILES, ISSUER, MAIL, TYPE
+from tests.protocol.oauth.test_saml_exchange import APP, SAML, assertion_of, choose
 from tests.unit.targets.small_server import Reply, serve
 
 IDP, AUDIENCE, JAG = "https://idp.example", "connector", "oauth-id-jag+jwt"
@@ -207,3 +208,25 @@ def test_delegations_and_issuers_say_what_is_wrong_and_are_recorded(world):
     with world.parts.domain.view() as unit:
         assert {one.id: one.revoked is not None for one in delegations.listing(unit)} == {made: True}
     assert {"delegation:made", "delegation:revoked", "vouching:added", "vouching:removed"} <= set(world.actions())
+
+
+def test_her_id_token_gets_the_agent_an_assertion_about_her_for_an_application(world, jwt_of):
+    """RFC 8693 section 3: requested_token_type saml2 with an ID token; the session lasts no longer than either proof."""
+    choose(world, delegation="condition")
+    world.act(scopes.add_resource, APP, "App")
+    world.act(scopes.add, "app.use", APP)
+    world.grant(world.ada, "app.use")
+    world.grant(world.bot.id, "app.use")
+    wanted = {"kind": "id_token", "requested_token_type": TYPE + "saml2", "audience": APP}
+    refused(world.exchange(world.bot, jwt_of(), **wanted), "invalid_request", "no delegation stands")
+    world.delegate(world.ada, world.bot.id, "files.read", days=29)
+    refused(world.exchange(world.bot, jwt_of(), **wanted), "invalid_scope", "no scope that may be had")
+    world.delegate(
+        world.ada, world.bot.id, "app.use", days=1
+    )  # the other one lasts longer, and is for another resource
+
+    assertion = assertion_of(world.exchange(world.bot, jwt_of(), **wanted))
+
+    assert assertion.findtext("saml:Subject/saml:NameID", namespaces=SAML) == world.ada
+    assert [one.text for one in assertion.iterfind(".//del:Delegate/saml:NameID", SAML)] == [world.bot.id]
+    assert assertion.find("saml:AuthnStatement", SAML).get("SessionNotOnOrAfter") == "2027-03-01T12:15:00Z"

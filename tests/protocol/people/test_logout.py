@@ -12,7 +12,7 @@ from connector.parts import Parts
 from tests.conftest import Clock
 from tests.protocol.people.conftest import SignIn, Told, Trust, code_of
 from tests.servers.pki import self_signed_rsa
-from tests.workforce_idp import NS, BrowserOf, Idp, Says, at_that_time, message_of, new_idp
+from tests.workforce_idp import NS, BrowserOf, Idp, Says, at_that_time, fits_schema, message_of, new_idp
 
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
@@ -40,6 +40,7 @@ def test_signing_out_here_ends_the_session_at_once_and_asks_the_idp(
         f"{{{NS['samlp']}}}LogoutRequest",
         "https://idp.corp.example/slo",
     )
+    assert fits_schema(message)
     assert message.findtext("saml:NameID", namespaces=NS) == "ada"
     assert message.findtext("samlp:SessionIndex", namespaces=NS) == "session-1"
     [event] = told("sign-in:ended")
@@ -87,6 +88,7 @@ def test_the_idp_ends_a_session(
     response = ask(BrowserOf(app), idp, request, way)
 
     assert response.tag == f"{{{NS['samlp']}}}LogoutResponse"
+    assert fits_schema(response)
     assert response.get("InResponseTo") == etree.fromstring(request).get("ID")
     assert response.find("samlp:Status/samlp:StatusCode", NS).get("Value").endswith(":Success")
     assert (browser.signed_in, other.signed_in) == (False, True)

@@ -15,7 +15,7 @@ from connector.storage.owners import Ownership
 from connector.storage.resources import Record
 from tests.conftest import BASE_URL, Clock
 from tests.protocol.people.conftest import AddPerson, SignIn, Told, Trust, code_of
-from tests.workforce_idp import ACS, NS, BrowserOf, Idp, Says, at_that_time, encrypted, message_of, new_idp
+from tests.workforce_idp import ACS, NS, BrowserOf, Idp, Says, at_that_time, encrypted, fits_schema, message_of, new_idp
 
 
 @pytest.mark.parametrize("sign", ["assertion", "response", "both"])
@@ -46,6 +46,7 @@ def test_the_request_is_signed_and_asks_for_an_answer_by_post(browser: BrowserOf
     assert (
         browser.location.startswith("https://idp.corp.example/sso?SAMLRequest=") and "&Signature=" in browser.location
     )
+    assert fits_schema(message)
     assert message.get("AssertionConsumerServiceURL") == ACS
     assert message.get("Destination") == "https://idp.corp.example/sso"
     assert message.findtext("saml:Issuer", namespaces=NS) == f"{BASE_URL}/saml/sp/metadata"
@@ -156,6 +157,19 @@ def test_roles_come_from_the_idp_from_our_groups_and_from_owned_agents(
         groups.remove(unit.tx, group.id, [ada])
         owners.assign(unit.tx, agent.id, [])
     assert "<td>admin</td>" in browser.get("/").text, "what ends here ends at once"
+
+
+def test_whoever_has_signed_in_does_so_again_where_who_is_who_was_changed(
+    idp: Idp, trust: Trust, ada: str, sign_in: SignIn, told: Told
+) -> None:
+    trust(idp, groups_attribute="groups", roles=(("admin", "admins"),))
+    browser = sign_in(attributes={"groups": ("admins",)})
+
+    trust(idp, title="Another", unsolicited=True)
+    assert browser.signed_in
+    trust(idp, roles=())
+    assert not browser.signed_in
+    assert [one["detail"]["by"] for one in told("sign-in:ended")] == ["idp changed"]
 
 
 def test_a_person_is_made_where_that_was_chosen(
@@ -269,5 +283,6 @@ def test_our_metadata_are_signed_and_say_where_we_are(browser: BrowserOf) -> Non
     assert root.get("entityID") == f"{BASE_URL}/saml/sp/metadata"
     [consumer] = root.iterfind(".//md:AssertionConsumerService", NS)
     assert consumer.get("Location") == ACS
+    assert fits_schema(root, "metadata")
     assert {one.get("use") for one in root.iterfind(".//md:KeyDescriptor", NS)} == {"signing", "encryption"}
     assert root[0].tag.endswith("Signature")

@@ -19,7 +19,7 @@ from tests.protocol.scim.conversations import conversations
 from tests.protocol.scim.two_servers import ENDPOINTS, Side, Step, differences, scim2_server
 
 ASKED = os.environ.get("CONNECTOR_DIFFERENTIAL")
-ROUNDS = int(ASKED) if ASKED else 40
+ROUNDS = int(ASKED) if ASKED else 24
 
 # Differences that are meant, by what our refusal's detail holds, and why. The conversation ends there: the servers then differ.
 REFUSED = {

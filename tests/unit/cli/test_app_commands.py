@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flask
 import orjson
 import pytest
 from click.testing import CliRunner, Result
@@ -14,7 +15,9 @@ from connector.parts import assemble
 from connector.settings import Settings
 from connector.storage import resources
 from connector.storage.resources import Record
+from tests.saml_world import served
 from tests.servers.pki import self_signed_rsa
+from tests.servers.process import free_port
 from tests.servers.sp_metadata import POST, Endpoint, service_provider_metadata
 
 ENTITY_ID = "https://wiki.example/metadata"
@@ -58,6 +61,10 @@ def test_new_application_has_the_defaults(run: Run) -> None:
         "groups": [],
         "attributes": "plain",
         "relay": [],
+        "delegation": "none",
+        "confirmation": "bearer",
+        "binding": "post",
+        "signature": "rsa-sha256",
     }
 
 
@@ -98,6 +105,11 @@ def test_show_says_it_in_lines(run: Run) -> None:
         (("set", "other", "--sign", "both"), "there is no application named 'other'"),
         (("show", "other"), "there is no application named 'other'"),
         (("add", "more", "--metadata", "/nowhere.xml"), "/nowhere.xml: No such file"),
+        (("add", "more"), "exactly one of --metadata and --mdq"),
+        (
+            ("add", "more", "--metadata", "x", "--mdq", "https://mdq.example", "y"),
+            "exactly one of --metadata and --mdq",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(run: Run, words: tuple[str, ...], sentence: str) -> None:
@@ -110,3 +122,34 @@ def test_list_and_remove(run: Run) -> None:
     run("app", "remove", "wiki")
 
     assert ENTITY_ID not in run("app", "list").output
+
+
+def test_metadata_of_a_file_must_be_signed_where_a_certificate_is_given(run: Run, tmp_path: Path) -> None:
+    certificate, key = self_signed_rsa("federation"), self_signed_rsa("wiki")
+    (tmp_path / "federation.pem").write_bytes(certificate.certificate_pem)
+    consumers = [Endpoint(POST, "https://wiki.example/acs")]
+    plain = service_provider_metadata(ENTITY_ID, key, consumers=consumers, logouts=[])
+    (tmp_path / "plain.xml").write_bytes(plain)
+    words = ("app", "add", "wiki", "--metadata-certificate", str(tmp_path / "federation.pem"), "--metadata")
+
+    assert "exactly one signature" in run(*words, str(tmp_path / "plain.xml"), exit=1).output
+
+
+def test_metadata_of_a_url_is_read_again_and_shown(run: Run) -> None:
+    made, port = flask.Flask("published"), free_port()
+    keys = self_signed_rsa("other")
+    consumers = [Endpoint(POST, "https://other.example/acs")]
+    content = service_provider_metadata("https://other.example/md", keys, consumers=consumers, logouts=[])
+    made.add_url_rule("/entities/<path:_rest>", view_func=lambda _rest: content)
+    base = f"http://127.0.0.1:{port}"
+
+    with served(made, port):
+        run("app", "add", "other", "--mdq", base, "https://other.example/md")
+        assert (
+            "not of https://another.example"
+            in run("app", "add", "another", "--mdq", base, "https://another.example", exit=1).output
+        )
+
+    read = orjson.loads(run("app", "show", "other", "--json").output)["metadata"]
+    assert read["url"] == f"{base}/entities/https%3A%2F%2Fother.example%2Fmd" and read["problem"] is None
+    assert f"metadata url     {base}" in run("app", "show", "other").output

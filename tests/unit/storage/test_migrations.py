@@ -110,8 +110,8 @@ def test_the_schema_that_is_checked_at_the_start_is_the_newest_migration() -> No
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA
 
 
-def test_a_database_without_a_schema_is_told_what_to_do(database_url: str) -> None:
-    empty = Database(database_url)
+def test_a_database_without_a_schema_is_told_what_to_do(empty_database_url: str) -> None:
+    empty = Database(empty_database_url)
 
     with pytest.raises(Misconfigured, match="does not have this version's schema") as refused:
         empty.check_schema()

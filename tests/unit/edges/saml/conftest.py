@@ -15,10 +15,11 @@ from connector.core.keys import KeyRing
 from connector.storage.db import Database
 from tests.saml_world import World, make_world
 from tests.servers.pki import KeyPair, self_signed_rsa
-from tests.servers.sp_metadata import PAOS, POST, SOAP, Endpoint, service_provider_metadata
+from tests.servers.sp_metadata import ARTIFACT, PAOS, POST, SOAP, Endpoint, service_provider_metadata
 
 BASE = "https://connector.example"
 ACS, PAOS_ACS, SLO = "https://app.example/acs", "https://app.example/paos", "https://app.example/slo"
+ART_ACS = "https://app.example/artifact"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
 
@@ -31,7 +32,7 @@ class App:
 
     @property
     def metadata(self) -> bytes:
-        consumers = [Endpoint(POST, ACS), Endpoint(PAOS, PAOS_ACS)]
+        consumers = [Endpoint(POST, ACS), Endpoint(PAOS, PAOS_ACS), Endpoint(ARTIFACT, ART_ACS)]
         return service_provider_metadata(self.entity_id, self.keys, consumers=consumers, logouts=[Endpoint(SOAP, SLO)])
 
     def request(self, *, inside: str = "", issuer: str | None = None, **attributes: str | None) -> str:
@@ -110,6 +111,11 @@ class Agent:
         if relay_state is not None:
             form["RelayState"] = relay_state
         return self._client.post("/saml/sso", data=form, headers=self._headers)
+
+    def ask(self, certificate: KeyPair | None = None, /, **body: Any) -> Any:
+        """Direct issue, over a connection with that certificate."""
+        environ = {"SSL_CLIENT_CERT": certificate.certificate_pem.decode()} if certificate else {}
+        return self._client.post("/saml/assertions", json=body, headers=self._headers, environ_base=environ)
 
     def start(self, **fields: str) -> Any:
         return self._client.post("/saml/sso/init", data=fields, headers=self._headers)

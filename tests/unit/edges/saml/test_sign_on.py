@@ -19,6 +19,7 @@ from tests.saml_world import IDP, World
 from tests.unit.edges.saml.conftest import ACS, BASE, PAOS_ACS, Agent, App
 
 SCHEMAS = Path(onelogin.saml2.__file__).parent / "schemas"
+DELEGATION_SCHEMA = Path("/usr/share/xml/opensaml/sstc-saml-delegation.xsd")  # of Debian's opensaml-schemas
 NAMES = {
     "S": "http://schemas.xmlsoap.org/soap/envelope/",
     "ecp": "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp",
