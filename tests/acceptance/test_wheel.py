@@ -62,7 +62,8 @@ def test_the_wheel_brings_mappings_migrations_and_licences_and_no_tests(wheel: P
     migrations = [str(file.relative_to(ROOT)) for file in (ROOT / "connector" / "storage" / "migrations").rglob("*.py")]
     mappings = [f"connector/{file.relative_to(ROOT)}" for file in (ROOT / "mappings").rglob("*.*")]
 
-    assert set(mappings) | set(migrations) <= set(names)
+    pages = [str(file.relative_to(ROOT)) for file in (ROOT / "connector").rglob("*.html")]
+    assert pages and set(mappings) | set(migrations) | set(pages) <= set(names)
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
     assert [name for name in names if name.startswith(("tests/", "docs/"))] == []
 

@@ -23,6 +23,7 @@ from tests.servers.process import free_port
 from tests.servers.sp_metadata import POST, SOAP, Endpoint, service_provider_metadata
 
 APPLICATIONS = 20
+PATIENCE = 5.0  # how long an answer is waited for: long enough for all others, on a machine that is busy
 _ANSWER = (
     '<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><samlp:LogoutResponse '
     'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" IssueInstant="2027-03-01T12:00:00Z" '
@@ -82,11 +83,12 @@ def world(parts: Parts, tmp_path: Path, applications: Applications) -> World:
 
 @pytest.fixture
 def worker(parts: Parts) -> Worker:
-    http = HttpClient(read_timeout=2)
+    http = HttpClient(read_timeout=PATIENCE)
     tell = logout_sender(parts.domain, base_url="https://connector.example", entity_id=IDP, http=http).tell
     return Worker(parts.domain, parts.connections, parts.push, tell, origin="connector.example")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # it is about threads, not about SQL
 def test_nineteen_know_while_the_twentieth_hangs_and_it_is_told_when_it_answers(
     parts: Parts, world: World, worker: Worker, applications: Applications, clock: Clock
 ) -> None:
@@ -104,7 +106,7 @@ def test_nineteen_know_while_the_twentieth_hangs_and_it_is_told_when_it_answers(
     nineteen = max(applications.told.values()) - began
     print(f"{len(applications.told)} applications were told within {nineteen:.2f} s")
     assert set(applications.told) == set(applications.entity_ids[:-1])
-    assert nineteen < 2, "one that hangs (here for two seconds) must not hold up the others"
+    assert nineteen < PATIENCE, "all were told while the one that hangs was still waited for"
     recorded = {one["detail"]["application"]: one["detail"]["outcome"] for one in world.events("app:told")}
     assert recorded == dict.fromkeys(applications.entity_ids[:-1], "Success")
     with parts.domain.view() as unit:

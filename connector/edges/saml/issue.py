@@ -18,12 +18,13 @@ from connector.edges.saml.visitor import Visitor
 from connector.edges.saml.xml import Element
 
 _DENIED = (names.RESPONDER, names.REQUEST_DENIED)
+_NEEDS_KEY = "the application wants the agent to show a certificate of its own, in the TLS connection"
 _WHY = {
     Cause.AGENT: "the agent may not sign on now",
     Cause.GROUPS: "the agent is not among those that may use this application",
     Cause.DELEGATION: "this application takes no agents that act for others",
+    Cause.KEY: _NEEDS_KEY,
 }
-_NEEDS_KEY = "the application wants the agent to show a certificate of its own, in the TLS connection"
 _FORMATS = {
     "persistent": names.PERSISTENT,
     "transient": names.TRANSIENT,
@@ -145,7 +146,7 @@ def asserted(idp: IdentityProvider, order: Order, id: str, outcome: Granted | si
     if not isinstance(outcome, Granted):
         if outcome.cause is Cause.REPLAY:
             raise Invalid("the request was used before; ask the application for a new one", field="ID")
-        raise Declined(_WHY.get(outcome.cause, _NEEDS_KEY), status=_DENIED, recorded=True)
+        raise Declined(_WHY[outcome.cause], status=_DENIED, recorded=True)
     settings, behalf = order.app.settings, order.behalf
     subject = idp.subject(outcome.facts, order.app.provider.entity_id)
     told = list(assertion.released(idp.bundles.get(settings.attributes), subject))
