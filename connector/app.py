@@ -20,9 +20,9 @@ from connector.domain.unit import Unit
 from connector.edges.console import blueprint as console
 from connector.edges.console import pages
 from connector.edges.console.session import Sessions
+from connector.edges.oauth import authorize, manage
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
-from connector.edges.oauth import manage
 from connector.edges.oauth.agent_door import AgentDoor
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
@@ -129,6 +129,7 @@ def create_app(parts: Parts) -> Flask:
     app.register_blueprint(
         saml_sp.blueprint(domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id)
     )
+    app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
     app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
     _correlate(app)
@@ -170,6 +171,8 @@ _RENDERERS: tuple[tuple[str, Render], ...] = (
     ("/saml/acs", pages.render_error),
     ("/saml/sp/", pages.render_error),
     ("/signin", pages.render_error),
+    ("/oauth/authorize", pages.render_error),
+    ("/delegations/", pages.render_error),
     ("", oauth_errors.render_error),  # plain JSON for everything that has no form of its own
 )
 

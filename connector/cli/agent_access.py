@@ -1,4 +1,4 @@
-"""Commands about what agents prove themselves with: rotate, revoke, leaked, API keys, certificates, trusted issuers."""
+"""Commands about how agents get in: rotate, revoke, leaked, API keys, certificates, trusted issuers, redirect URIs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +7,7 @@ import click
 
 from connector.cli.output import ends, guarded, json_option, operator, parts, show, table
 from connector.cli.records import agent, find_agent
-from connector.domain import client_access, credentials, rotation
+from connector.domain import client_access, credentials, redirect_uris, rotation
 from connector.domain.exchange import rights
 
 __all__ = ["agent"]
@@ -158,6 +158,53 @@ def trust_issuer(
             reusable=reusable,
         )
     show({"trust": id}, as_json, [f"trusted as {id}"])
+
+
+@agent.group("redirect-uri")
+def redirect_uri() -> None:
+    """Where people's browsers are sent back to with a code for an agent."""
+
+
+@redirect_uri.command("add")
+@click.argument("name")
+@click.argument("uri")
+@guarded
+def add_redirect_uri(name: str, uri: str) -> None:
+    """Let codes for an agent be sent to an address. It must come in each request exactly so; only the port of 127.0.0.1 may differ.
+
+    Example: connector agent redirect-uri add invoice-matcher https://invoices.example/callback
+    """
+    with parts().domain.change(operator()) as unit:
+        redirect_uris.add(unit, find_agent(unit, name).id, uri)
+    click.echo(f"{uri} is registered.")
+
+
+@redirect_uri.command("list")
+@click.argument("name")
+@json_option
+@guarded
+def list_redirect_uris(name: str, as_json: bool) -> None:
+    """Show the redirect URIs of an agent.
+
+    Example: connector agent redirect-uri list invoice-matcher
+    """
+    with parts().domain.view(operator()) as unit:
+        found = redirect_uris.listing(unit, find_agent(unit, name).id)
+    show(found, as_json, found)
+
+
+@redirect_uri.command("remove")
+@click.argument("name")
+@click.argument("uri")
+@guarded
+def remove_redirect_uri(name: str, uri: str) -> None:
+    """Send no codes there any more.
+
+    Example: connector agent redirect-uri remove invoice-matcher https://invoices.example/callback
+    """
+    with parts().domain.change(operator()) as unit:
+        redirect_uris.remove(unit, find_agent(unit, name).id, uri)
+    click.echo(f"{uri} is removed.")
 
 
 @agent.command("revoke")

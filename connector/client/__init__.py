@@ -6,6 +6,7 @@ client = AgentClient("https://connector.example", Secret("agt-…", "acs_…"))
 client.session("files.read").get("https://files.example/reports")
 """
 
+from connector.client.authorization import Authorization
 from connector.client.credentials import Certificate, Federated, PrivateKey, Secret
 from connector.client.errors import TokenRefused
 from connector.client.proof import DPoPKey
@@ -13,6 +14,7 @@ from connector.client.tokens import AgentClient, Token
 
 __all__ = [
     "AgentClient",
+    "Authorization",
     "Certificate",
     "DPoPKey",
     "Federated",

@@ -20,7 +20,12 @@ class DPoPKey:
         self._nonces: dict[str, str] = {}  # by origin: each server has its own (section 8.2)
 
     def __repr__(self) -> str:
-        return f"DPoPKey({self._key.thumbprint()})"
+        return f"DPoPKey({self.thumbprint})"
+
+    @property
+    def thumbprint(self) -> str:
+        """What a server knows the key by (RFC 7638)."""
+        return str(self._key.thumbprint())
 
     def remember(self, url: str, nonce: str | None) -> None:
         """The nonce that this server wants from now on."""

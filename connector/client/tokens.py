@@ -9,6 +9,7 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
+from connector.client.authorization import Authorization
 from connector.client.credentials import Credential, Outgoing
 from connector.client.errors import TokenRefused
 from connector.client.proof import DPoPKey
@@ -21,12 +22,13 @@ _TIMEOUT = (5.0, 20.0)
 
 @dataclass(frozen=True)
 class Token:
-    """An access token; `ends` is a moment of the client's own clock."""
+    """An access token; `ends` is a moment of the client's own clock. `refresh` gets the next one, where a person has consented."""
 
     text: str = field(repr=False)
     scheme: str
     scopes: frozenset[str]
     ends: float
+    refresh: str | None = field(default=None, repr=False)
 
 
 class AgentClient:
@@ -47,7 +49,7 @@ class AgentClient:
         self._dpop = dpop
         self._verify = verify
         self._now = now
-        self._endpoint: str | None = None
+        self._described: dict[str, Any] | None = None
         self._kept: dict[tuple[str, ...], Token] = {}
         self._lock = threading.Lock()
 
@@ -68,6 +70,27 @@ class AgentClient:
             "resource": resource or "",
         }
         return self._current(("exchange", subject_token, kind, scope, resource or ""), form)
+
+    def authorize(self, agent_id: str, redirect_uri: str, scope: str, **more: str) -> Authorization:
+        """What to ask a person for: send their browser to its `url`, and keep it until they come back to `redirect_uri`.
+
+        `more` are other parameters of the request, such as `resource`, `prompt` or `max_age`.
+        """
+        asked = {"client_id": agent_id, "redirect_uri": redirect_uri, "scope": scope, **more}
+        if self._dpop:
+            asked["dpop_jkt"] = self._dpop.thumbprint
+        return Authorization.begin(self._metadata("authorization_endpoint"), self._issuer, asked)
+
+    def code(self, authorization: Authorization, answer: str) -> Token:
+        """The person is back: the token for whom they allowed it. `answer` is the whole address that their browser has asked for.
+
+        TokenRefused where they refused, or where the answer is not one to that question by that server.
+        """
+        return self._ask(authorization.redemption(answer))
+
+    def refresh(self, token: Token) -> Token:
+        """The next token for the same person. Keep what comes: the one before is used up, and must not be sent again."""
+        return self._ask({"grant_type": "refresh_token", "refresh_token": token.refresh or ""})
 
     def session(self, scope: str = "", *, resource: str | None = None) -> requests.Session:
         """A requests session that sends the agent's token, renewed in time, with a proof where it is bound."""
@@ -100,10 +123,11 @@ class AgentClient:
             )
         body = answer.json()
         scopes = frozenset(str(body.get("scope", "")).split())
-        return Token(body["access_token"], body["token_type"], scopes, asked + float(body["expires_in"]))
+        ends = asked + float(body["expires_in"])
+        return Token(body["access_token"], body["token_type"], scopes, ends, body.get("refresh_token"))
 
     def _send(self, form: dict[str, str]) -> requests.Response:
-        url = self._token_endpoint()
+        url = self._metadata("token_endpoint")
         outgoing = Outgoing(dict(form))
         self._credential.prove(outgoing, self._issuer)
         headers = {"DPoP": self._dpop.proof("POST", url)} if self._dpop else {}
@@ -121,15 +145,15 @@ class AgentClient:
             self._dpop.remember(url, answer.headers.get("DPoP-Nonce"))
         return answer
 
-    def _token_endpoint(self) -> str:
-        """By the server's metadata, whose issuer must be the one that we were told (RFC 8414 section 3.3)."""
-        if self._endpoint is None:
+    def _metadata(self, name: str) -> str:
+        """From the server's metadata, whose issuer must be the one that we were told (RFC 8414 section 3.3)."""
+        if self._described is None:
             url = f"{self._issuer}/.well-known/oauth-authorization-server"
             answer = requests.get(url, verify=self._verify, timeout=_TIMEOUT, allow_redirects=False)
             if answer.status_code != 200 or _field(answer, "issuer") != self._issuer:
                 raise TokenRefused("server_error", f"{url} does not describe {self._issuer}", answer.status_code)
-            self._endpoint = _field(answer, "token_endpoint")
-        return self._endpoint
+            self._described = answer.json()
+        return str(self._described.get(name, ""))
 
 
 class _Auth(AuthBase):

@@ -18,7 +18,7 @@ from connector.storage.delegations import Delegation as Delegation
 from connector.storage.delegations import Vouching as Vouching
 
 MAX_DAYS = 366
-_TOKEN_LIFE = timedelta(hours=2)  # longer than any token lives: so long is it remembered that a delegation has ended
+TOKEN_LIFE = timedelta(hours=2)  # longer than any token lives: so long is it remembered that a delegation has ended
 
 
 def add(unit: Unit, subject_id: str, actor_id: str, scopes: frozenset[str], *, not_after: str) -> Delegation:
@@ -53,10 +53,18 @@ def revoke(unit: Unit, id: str) -> None:
     found = delegations.by_id(unit.tx, id)
     if found is None or not delegations.revoke(unit.tx, id):
         raise NotFound(f"there is no standing delegation {id!r}", field="delegation")
-    store.revoke_token(unit.tx, id, to_text(unit.tx.moment + _TOKEN_LIFE))
+    store.revoke_token(unit.tx, id, to_text(unit.tx.moment + TOKEN_LIFE))
     sessions.end_all(unit, id)
     kind = "agent" if found.subject_id.startswith("agt-") else "person"
     unit.record(Action.DELEGATION_REVOKED, kind, found.subject_id, delegation=id, actor=found.actor_id)
+
+
+def revoke_own(unit: Unit, id: str, subject_id: str) -> None:
+    """The same by the person who has delegated. NotFound where it is not theirs."""
+    found = delegations.by_id(unit.tx, id)
+    if found is None or found.subject_id != subject_id:
+        raise NotFound(f"there is no standing delegation {id!r}", field="delegation")
+    revoke(unit, id)
 
 
 def end_all(unit: Unit, party_id: str) -> None:
@@ -72,6 +80,13 @@ def listing(unit: Unit) -> list[Delegation]:
 def standing(unit: Unit, subject_id: str, actor_id: str) -> list[Delegation]:
     """Those that hold now, the one that lasts longest first."""
     return delegations.standing(unit.tx, subject_id, actor_id)
+
+
+def of_subject(unit: Unit, subject_id: str) -> list[tuple[Delegation, str]]:
+    """What this person or agent has delegated and holds now, the newest first, each with the name of the agent that may act."""
+    found = delegations.of_subject(unit.tx, subject_id)
+    actors = resources.by_ids(unit.tx, {one.actor_id for one in found})
+    return [(one, actors[one.actor_id].name) for one in found if one.actor_id in actors]
 
 
 def vouch(unit: Unit, issuer: str, *, audience: str, claim: str, jwks_url: str | None, jwks: str | None) -> None:

@@ -7,6 +7,7 @@ delegation allows.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.core.clock import from_text
 from connector.core.errors import Denied
@@ -34,7 +35,8 @@ class Subject:
     """On whose behalf: a person or an agent, as a token of ours or an issuer elsewhere tells it.
 
     `scopes` limit what may be had, None where the token says nothing of them; `actors` is the chain so far, the latest first;
-    `parents` are the tokens and delegations whose end ends what is issued now; `named` is the agent that an ID-JAG was issued to.
+    `parents` are the tokens and delegations whose end ends what is issued now; `named` is the agent that an ID-JAG was issued to;
+    `authentication` says when and how a person has signed in here (`auth_time`, `acr`: RFC 9068 section 2.2.1), where it is known.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Subject:
     not_after: datetime | None = None
     may_act: str | None = None
     named: str | None = None
+    authentication: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Order:
     confirmation: Mapping[str, str] = field(default_factory=dict)
     may_act: str | None = None
     risk: str | None = None
+    authentication: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str, depth: int) -> Order:
@@ -101,6 +105,7 @@ def decide(unit: Unit, caller: Caller, subject: Subject, wish: Wish, *, own: str
         confirmation=wish.confirmation,
         may_act=wish.may_act,
         risk=decision.risk,
+        authentication=subject.authentication,
     )
 
 

@@ -120,6 +120,16 @@ def audience(unit: Unit, wanted: Iterable[str], resource: str | None, *, own: st
     return resource, frozenset(name for name, where in place.items() if where == resource)
 
 
+def described(unit: Unit, names: Iterable[str]) -> tuple[Scope, ...]:
+    """The registered ones among these, in order of name."""
+    return tuple(sorted(scopes.named(unit.tx, names).values(), key=lambda one: one.name))
+
+
+def resource_name(unit: Unit, uri: str) -> str:
+    """What a resource is called; its URI where it is ourselves."""
+    return scopes.resource_name(unit.tx, uri) or uri
+
+
 def _registered(unit: Unit, wanted: Iterable[str]) -> dict[str, Scope]:
     """Those that are somebody else's; for our own alone the registry need not be asked."""
     others = [name for name in wanted if name not in SCOPES and name != AGENT_SCOPE]

@@ -22,7 +22,21 @@ from connector.storage import credentials as store
 TYPE = "at+jwt"
 _STATIC = ("acb_", "ack_")
 _REMEMBERED = 4096
-_TOLD = ("iss", "sub", "aud", "client_id", "exp", "jti", "scope", "cnf", "act", "may_act", "sub_profile")
+_AUTHENTICATION = ("auth_time", "acr")
+_TOLD = (
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "exp",
+    "jti",
+    "scope",
+    "cnf",
+    "act",
+    "may_act",
+    "sub_profile",
+    *_AUTHENTICATION,
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,7 @@ class Tokens:
             "exp": int(ends.timestamp()),
             "jti": unit.tx.new_id("tok"),
             "scope": " ".join(sorted(order.scopes)),
+            **order.authentication,
         }
         if order.confirmation:
             claims["cnf"] = dict(order.confirmation)
@@ -295,6 +310,7 @@ class Tokens:
             (*claims.get("parents", ()), claims["jti"]),
             datetime.fromtimestamp(claims["exp"], UTC),
             may_act=(claims.get("may_act") or {}).get("sub"),
+            authentication={name: claims[name] for name in _AUTHENTICATION if name in claims},
         )
 
     def _opened(self, unit: Unit, token: str) -> dict[str, Any]:

@@ -54,6 +54,16 @@ def standing(tx: Transaction, subject_id: str, actor_id: str) -> list[Delegation
     return [_delegation(row) for row in tx.execute(query)]
 
 
+def of_subject(tx: Transaction, subject_id: str) -> list[Delegation]:
+    """Those of this person or agent that hold now, to whomever, the newest first."""
+    query = (
+        sa.select(*_DELEGATION)
+        .where(_d.subject_id == subject_id, _d.revoked.is_(None), _d.not_after > tx.now)
+        .order_by(_d.created.desc(), _d.id.desc())
+    )
+    return [_delegation(row) for row in tx.execute(query)]
+
+
 def by_id(tx: Transaction, id: str) -> Delegation | None:
     row = tx.execute(sa.select(*_DELEGATION).where(_d.id == id)).first()
     return _delegation(row) if row else None

@@ -57,6 +57,10 @@ def has_resource(tx: Transaction, uri: str) -> bool:
     return tx.execute(sa.select(t.api_resource.c.uri).where(t.api_resource.c.uri == uri)).first() is not None
 
 
+def resource_name(tx: Transaction, uri: str) -> str | None:
+    return tx.execute(sa.select(t.api_resource.c.name).where(t.api_resource.c.uri == uri)).scalar()
+
+
 def remove_resource(tx: Transaction, uri: str) -> bool:
     """With its scopes and their grants."""
     return bool(tx.execute(sa.delete(t.api_resource).where(t.api_resource.c.uri == uri)).rowcount)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import flask
 
 from connector import __version__
-from connector.domain import person_sessions, workforce
+from connector.core.clock import to_text
+from connector.domain import delegations, person_sessions, workforce
 from connector.domain.unit import Domain
 from connector.edges.console import pages
 from connector.edges.console.session import Sessions
@@ -22,6 +23,9 @@ ul.idps { list-style: none; padding: 0; }
 ul.idps a, button { display: inline-block; font: inherit; padding: .5rem 1rem; border: 1px solid; border-radius: .4rem;
   background: transparent; color: inherit; text-decoration: none; cursor: pointer; }
 ul.idps li { margin: .5rem 0; }
+fieldset { border: 1px solid #8886; border-radius: .4rem; margin: 1rem 0; }
+fieldset label { display: block; padding: .2rem 0; }
+button + button { margin-left: .5rem; }
 """
 
 
@@ -34,6 +38,8 @@ class _Choice:
 def blueprint(domain: Domain, *, base_url: str, sessions: Sessions) -> flask.Blueprint:
     """The pages that anybody, and those that only people who have signed in can see."""
     found = flask.Blueprint("console", __name__, template_folder="templates")
+    found.add_app_template_filter(pages.day)
+    found.add_app_template_filter(to_text, "moment")
 
     def choices() -> list[_Choice]:
         with domain.view() as unit:
@@ -47,12 +53,21 @@ def blueprint(domain: Domain, *, base_url: str, sessions: Sessions) -> flask.Blu
             return pages.page("front.html", version=__version__, base=base_url, sign_in=bool(choices()))
         with domain.view() as unit:
             agents = person_sessions.agents_of(unit, person.person_id)
-        return pages.page("person.html", person=person, agents=agents, roles=sorted(person.roles))
+            delegated = delegations.of_subject(unit, person.person_id)
+        return pages.page("person.html", person=person, agents=agents, delegated=delegated, roles=sorted(person.roles))
+
+    @found.post("/delegations/<id>/revoke")
+    def revoke(id: str) -> flask.Response:
+        person = sessions.checked()
+        with domain.change(person.caller) as unit:
+            delegations.revoke_own(unit, id, person.person_id)
+        return flask.Response(status=303, headers={"Location": "/"})
 
     @found.get("/signin")
     def signin() -> flask.Response:
         next = flask.request.args.get("next", "/")
-        return pages.page("signin.html", choices=choices(), next=next, person=sessions.current())
+        fresh = "fresh" in flask.request.args
+        return pages.page("signin.html", choices=choices(), next=next, fresh=fresh, person=sessions.current())
 
     @found.get("/console.css")
     def style() -> flask.Response:

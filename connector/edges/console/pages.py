@@ -1,5 +1,7 @@
 """How pages are made: one layout, strict headers, no script. People are told what to do; the correlation id leads to the rest."""
 
+from urllib.parse import urlsplit
+
 import flask
 from werkzeug.exceptions import HTTPException
 
@@ -7,13 +9,12 @@ from connector.core import ids
 from connector.core.errors import ConnectorError, Denied, Invalid, NotFound, Unavailable
 from connector.edges.console.session import SignInFirst
 
+_POLICY = "default-src 'none'; style-src 'self'; form-action {}; base-uri 'none'; frame-ancestors 'none'"
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 _STATUS: tuple[tuple[type[ConnectorError], int], ...] = (
     (Denied, 403),
@@ -23,10 +24,24 @@ _STATUS: tuple[tuple[type[ConnectorError], int], ...] = (
 )
 
 
-def page(template: str, status: int = 200, **values: object) -> flask.Response:
-    """A page of our own."""
+def page(template: str, status: int = 200, *, leads_to: str | None = None, **values: object) -> flask.Response:
+    """A page of our own. Where sending its form ends in a redirect to another site, `leads_to` is that address."""
     text = flask.render_template(template, **values)
-    return flask.Response(text, status, _HEADERS, content_type="text/html; charset=utf-8")
+    allowed = f"'self' {_source(leads_to)}" if leads_to else "'self'"
+    headers = {**_HEADERS, "Content-Security-Policy": _POLICY.format(allowed)}
+    return flask.Response(text, status, headers, content_type="text/html; charset=utf-8")
+
+
+def day(moment: str) -> str:
+    """A moment in text, as people read it."""
+    return f"{moment[:10]} {moment[11:16]} UTC"
+
+
+def _source(address: str) -> str:
+    """What a policy calls the site of that address (CSP level 3 section 2.3.1); it has no word for hosts in brackets, nor for apps."""
+    parts = urlsplit(address)
+    named = parts.scheme in ("http", "https") and "[" not in parts.netloc
+    return f"{parts.scheme}://{parts.netloc}" if named else f"{parts.scheme}:"
 
 
 def refusal(sentence: str, code: str, status: int) -> flask.Response:

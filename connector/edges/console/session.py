@@ -46,12 +46,16 @@ class Sessions:
         kept: SignedIn | None = getattr(flask.g, _KEPT)
         return kept
 
-    def required(self) -> SignedIn:
-        """The same; SignInFirst where nobody is, which brings them back to this page after they have signed in."""
+    def required(self, *, since: datetime | None = None) -> SignedIn:
+        """The same; SignInFirst where nobody is, which brings them back to this page after they have signed in.
+
+        Who has proved themselves to the IdP before `since` does so again.
+        """
         found = self.current()
-        if found is None:
+        stale = found is not None and since is not None and found.authenticated < since
+        if found is None or stale:
             here = flask.request.full_path.rstrip("?") if flask.request.method == "GET" else "/"
-            raise SignInFirst(f"/signin?next={quote(here, safe='/')}")
+            raise SignInFirst(f"/signin?next={quote(here, safe='/')}{'&fresh=1' if stale else ''}")
         return found
 
     def checked(self) -> SignedIn:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from connector.core.errors import ConnectorError, Denied, Unavailable
 from connector.core.jose import Signer
+from connector.domain import person_grants
 from connector.domain.events import Action
 from connector.domain.exchange import Wish
 from connector.domain.proofs import Proofs
@@ -72,8 +73,10 @@ def blueprint(
     @edge.post(f"{PREFIX}/revoke")
     def revoke() -> Response:
         arrival, _ = door.enter(request)
+        token = request.form.get("token", "")
         with domain.change(arrival.caller) as unit:
-            tokens.revoke(unit, request.form.get("token", ""))
+            if not person_grants.revoke(unit, token):
+                tokens.revoke(unit, token)
         return Response(status=200, headers={"Cache-Control": "no-store"})
 
     @edge.get(f"{PREFIX}/jwks")

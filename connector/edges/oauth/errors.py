@@ -41,27 +41,32 @@ _DENIED = {
     "subject_token": "invalid_request",
     "actor_token": "invalid_request",
     "assertion": "invalid_grant",
+    "code": "invalid_grant",
+    "consent": "access_denied",
 }
 _CODES: tuple[tuple[type[errors.ConnectorError], int, str], ...] = (
     (errors.Unauthenticated, 401, "invalid_client"),
     (TooManyFailures, 429, "temporarily_unavailable"),
-    (errors.Denied, 400, "invalid_scope"),
     (errors.Unavailable, 503, "temporarily_unavailable"),
     (errors.ConnectorError, 400, "invalid_request"),
 )
 
 
+def told_as(error: errors.ConnectorError) -> tuple[int, str]:
+    """The status and the registered error that ours is told as."""
+    if isinstance(error, OAuthError):
+        return error.status, error.code
+    if isinstance(error, errors.Denied):
+        return 400, _DENIED.get(error.field or "", "unauthorized_client")  # known, and not allowed to have a token now
+    if isinstance(error, errors.BadProof):
+        return 400, error.code  # RFC 9449 section 8: at the token endpoint
+    return next((status, code) for kind, status, code in _CODES if isinstance(error, kind))
+
+
 def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     """Any error below /oauth."""
-    if isinstance(error, OAuthError):
-        status, code, detail = error.status, error.code, error.detail
-    elif isinstance(error, errors.ConnectorError):
-        status, code = next((status, code) for kind, status, code in _CODES if isinstance(error, kind))
-        detail = error.detail
-        if isinstance(error, errors.Denied):
-            code = _DENIED.get(error.field or "", "unauthorized_client")  # known, and not allowed to have a token now
-        if isinstance(error, errors.BadProof):
-            status, code = 400, error.code  # RFC 9449 section 8: at the token endpoint
+    if isinstance(error, errors.ConnectorError):
+        (status, code), detail = told_as(error), error.detail
     else:
         status, detail = error.code or 500, error.description or error.name
         code = "server_error" if status >= 500 else "invalid_request"

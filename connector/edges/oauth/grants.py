@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from connector.core.errors import Denied, Invalid
 from connector.core.jose import Signer
-from connector.domain import identity_assertions
+from connector.domain import identity_assertions, person_grants
 from connector.domain.arrival import Arrival
 from connector.domain.exchange import Subject, Wish
 from connector.domain.identity_assertions import OwnAssertion
+from connector.domain.person_grants import PersonGrant
 from connector.domain.sign_on import Behalf
 from connector.domain.tokens import Token, Tokens
 from connector.domain.unit import Caller, Unit
@@ -73,6 +74,8 @@ class Grants:
         self._id_jag = id_jag
         self.table: dict[str, Callable[[Request], dict[str, Any]]] = {
             "client_credentials": self._client_credentials,
+            "authorization_code": self._authorization_code,
+            "refresh_token": self._refresh_token,
             EXCHANGE: self._exchange,
             JWT_BEARER: self._jwt_bearer,
             SAML_BEARER: self._saml_bearer,
@@ -94,6 +97,32 @@ class Grants:
 
     def _client_credentials(self, request: Request) -> dict[str, Any]:
         return _told(self._tokens.issue(request.unit, request.caller, request.wish))
+
+    def _authorization_code(self, request: Request) -> dict[str, Any]:
+        """RFC 6749 section 4.1.3 with RFC 7636 section 4.5: a person has let the agent act for them."""
+        code, verifier = (_needed(request.form, name) for name in ("code", "code_verifier"))
+        redirect_uri = request.form.get("redirect_uri")
+        wish = replace(request.wish, scopes=frozenset())  # what was consented to, neither more nor less
+        grant = person_grants.redeem(
+            request.unit, request.caller, code, wish, verifier=verifier, redirect_uri=redirect_uri
+        )
+        return self._for_person(request, grant, grant.scopes)
+
+    def _refresh_token(self, request: Request) -> dict[str, Any]:
+        """RFC 6749 section 6. The token is another each time (RFC 9700 section 4.14.2)."""
+        grant = person_grants.renew(request.unit, request.caller, _needed(request.form, "refresh_token"), request.wish)
+        return self._for_person(request, grant, request.wish.scopes or grant.scopes)
+
+    def _for_person(self, request: Request, grant: PersonGrant, scopes: frozenset[str]) -> dict[str, Any]:
+        """By the delegation that stands now: one that the person has revoked since gives nothing."""
+        wish = replace(request.wish, scopes=scopes, resource=grant.resource)
+        try:
+            order = self._tokens.decide(request.unit, request.caller, person_grants.subject(grant), wish)
+        except Denied as problem:
+            raise Denied(problem.detail, field="code") from problem
+        assert order.not_after is not None  # a delegation has an end
+        token = self._tokens.mint(request.unit, order)
+        return {**_told(token), "refresh_token": person_grants.refresh_token(request.unit, grant, order.not_after)}
 
     def _jwt_bearer(self, request: Request) -> dict[str, Any]:
         """RFC 7523 section 2.1: the assertion says on whose behalf; that the agent may is for us to know."""

@@ -9,16 +9,20 @@ from connector.edges.oauth.client_auth import METHODS
 
 
 def authorization_server(base_url: str, prefix: str, grants: Iterable[str]) -> dict[str, Any]:
-    """RFC 8414 section 2, with RFC 8705 section 3.3 and RFC 9449 section 5.1."""
+    """RFC 8414 section 2, with RFC 8705 section 3.3, RFC 9449 section 5.1 and RFC 9207 section 3."""
     algorithms = list(ASSERTION_ALGORITHMS)
     found: dict[str, Any] = {
         "issuer": base_url,
+        "authorization_endpoint": f"{base_url}{prefix}/authorize",
         "token_endpoint": f"{base_url}{prefix}/token",
         "introspection_endpoint": f"{base_url}{prefix}/introspect",
         "revocation_endpoint": f"{base_url}{prefix}/revoke",
         "jwks_uri": f"{base_url}{prefix}/jwks",
         "grant_types_supported": list(grants),
-        "response_types_supported": [],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
         "scopes_supported": [*SCOPES, AGENT_SCOPE],
         "dpop_signing_alg_values_supported": algorithms,
         "tls_client_certificate_bound_access_tokens": True,

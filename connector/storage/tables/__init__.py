@@ -4,7 +4,15 @@ from connector.storage.tables.audit import audit_checkpoint, audit_event, lease
 from connector.storage.tables.base import metadata
 from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
 from connector.storage.tables.federation import saml_app, saml_artifact, saml_behind, saml_session, saml_source
-from connector.storage.tables.oauth import api_resource, api_scope, delegation, scope_grant, vouching
+from connector.storage.tables.oauth import (
+    api_resource,
+    api_scope,
+    delegation,
+    person_grant,
+    redirect_uri,
+    scope_grant,
+    vouching,
+)
 from connector.storage.tables.outbound import correlation_case, link, outbox, plan, target, tombstone, tombstone_key
 from connector.storage.tables.people import person_session, sign_in_request, workforce_idp
 from connector.storage.tables.records import (
@@ -40,8 +48,10 @@ __all__ = [
     "metadata",
     "outbox",
     "ownership",
+    "person_grant",
     "person_session",
     "plan",
+    "redirect_uri",
     "replay",
     "resource",
     "revoked_token",

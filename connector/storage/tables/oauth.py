@@ -60,3 +60,32 @@ vouching = sa.Table(  # an issuer elsewhere, such as the workforce IdP, whose JW
     sa.Column("jwks", Text, nullable=True),
     moment("created"),
 )
+
+redirect_uri = sa.Table(  # where a person's browser may be sent back to with a code for the agent
+    "redirect_uri",
+    metadata,
+    sa.Column("agent_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("uri", Text, primary_key=True),
+    moment("created"),
+)
+
+person_grant = sa.Table(  # what an agent turns into tokens for a person, once: an authorization code or a refresh token
+    "person_grant",
+    metadata,
+    sa.Column("secret_hash", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),  # code | refresh
+    sa.Column("family", Text, nullable=False),  # a code and all that came of it
+    sa.Column("agent_id", Text, nullable=False),
+    sa.Column("person_id", Text, nullable=False),
+    sa.Column("scopes", Text, nullable=False),  # separated by spaces
+    sa.Column("resource", Text, nullable=False),  # the audience
+    sa.Column("redirect_uri", Text, nullable=True),  # of a code: as the request named it
+    sa.Column("challenge", Text, nullable=True),  # of a code: PKCE, S256
+    sa.Column("jkt", Text, nullable=True),  # the DPoP key that must be shown with it
+    moment("authenticated"),  # when and how the person had signed in
+    sa.Column("context", Text, nullable=True),
+    moment("expires"),
+    moment("used", nullable=True),
+    sa.Index("ix_person_grant_family", "family"),
+    sa.Index("ix_person_grant_expires", "expires"),
+)

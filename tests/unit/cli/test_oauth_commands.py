@@ -40,6 +40,15 @@ def run(tmp_path, keys_dir, monkeypatch):
     return call
 
 
+def test_redirect_uris_of_an_agent(run):
+    run("agent redirect-uri add bot https://bot.example/callback")
+    assert run("agent redirect-uri list bot --json") == ["https://bot.example/callback"]
+    assert "has the redirect URI" in run("agent redirect-uri add bot https://bot.example/callback", status=1)
+    assert "uri must be https://host/path" in run("agent redirect-uri add bot http://bot.example/callback", status=1)
+    run("agent redirect-uri remove bot https://bot.example/callback")
+    assert "has no redirect URI" in run("agent redirect-uri remove bot https://bot.example/callback", status=1)
+
+
 def test_from_a_resource_to_a_delegation(run):
     run("resource add https://files.example --name Files")
     run("scope add files.read --resource https://files.example --seconds 120")

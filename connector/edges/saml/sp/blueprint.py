@@ -88,7 +88,11 @@ class _Routes:
         asked = flask.request.args
         try:
             departure = sign_in.request(
-                self._sp, asked.get("idp", ""), next=asked.get("next", "/"), cookie=self._browser().cookie
+                self._sp,
+                asked.get("idp", ""),
+                next=asked.get("next", "/"),
+                cookie=self._browser().cookie,
+                fresh="fresh" in asked,
             )
         except NotFound:
             return self._refused(Code.UNKNOWN_IDP, 404)

@@ -28,8 +28,11 @@ class Departure:
     cookie: str
 
 
-def request(sp: Sp, name: str, *, next: str, cookie: str | None) -> Departure:
-    """A signed AuthnRequest to the IdP of that name. NotFound where there is none that is on."""
+def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = False) -> Departure:
+    """A signed AuthnRequest to the IdP of that name. NotFound where there is none that is on.
+
+    `fresh`: who is signed in there shall prove themselves again (core section 3.4.1, ForceAuthn).
+    """
     with sp.domain.view() as unit:
         idp = workforce.fetch(unit, name)
     if not idp.active:
@@ -45,6 +48,7 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None) -> Departure:
             Destination=there.sign_on,
             AssertionConsumerServiceURL=sp.acs,
             ProtocolBinding=names.BINDING_POST,
+            ForceAuthn="true" if fresh else None,
         )
     xml.add(message, SAMLP, "NameIDPolicy", AllowCreate="true")
     address = redirect.address(there.sign_on, "SAMLRequest", xml.serialise(message), started.relay_state, sp.signer)
