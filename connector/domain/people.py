@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from connector.domain import ownership, person_sessions, resources, sessions
+from connector.domain import delegations, ownership, person_sessions, resources, sessions
 from connector.domain import unit as work
 from connector.domain.events import Action
 from connector.domain.resources import Draft, Record
@@ -39,6 +39,7 @@ def delete(unit: Unit, record: Record) -> None:
     """Remove the person. Agents that nobody else owns can no longer sign on; of the others another owner is accountable."""
     known_by = _known_by(unit, record)
     sessions.end_all(unit, record.id)
+    delegations.end_all(unit, record.id)
     agents = resources.remove(unit, record)
     tombstones.put(unit.tx, "person", record.id, record.name, known_by)
     person_sessions.end_of_person(unit, record.id, by="person deleted")

@@ -190,3 +190,13 @@ def test_may_act_names_an_agent_that_may_act(world, subtests):
             refused(world.post(form, world.bot), "invalid_request", "requested_actor")
             own = world.token(world.bot)
             refused(world.exchange(world.bot, own, requested_actor=named), "invalid_request", "requested_actor")
+
+
+def test_what_a_person_has_delegated_ends_with_the_person(world):
+    """RFC 8693 section 4.1 and issue 6: nobody acts for somebody who is gone, and no list says that they may."""
+    standing = world.delegate(world.ada, world.bot.id, "files.read")
+    world.scim.send("DELETE", f"/Users/{world.ada}")
+
+    with world.parts.domain.view() as unit:
+        assert [one.revoked is not None for one in delegations.listing(unit) if one.id == standing] == [True]
+    assert "delegation:revoked" in world.actions()
