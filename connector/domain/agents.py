@@ -146,7 +146,8 @@ def _draft(
             f"validUntil {expires} has passed: an active agent needs a later one, or none", field="validUntil"
         )
     _check_parent(unit, kept.get("parent"), before)
-    kept["active"] = active
+    if before is None or "active" in document:  # a client may remove the attribute; the state stays
+        kept["active"] = active
     kept[GOVERNANCE] = {**governance, "lifecycleState": state}
     return Draft(kept, external_id, active=active, expires=expires), ownerships
 

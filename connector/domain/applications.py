@@ -19,7 +19,7 @@ from connector.storage.resources import by_ids
 
 def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
     """A new application. Conflict where its name or externalId is taken; Invalid where an agent does not exist."""
-    draft, agents = _draft(unit, document, external_id)
+    draft, agents = _draft(unit, {"active": True, **document}, external_id, active=True)
     record = resources.create(unit, "application", draft)
     if agents:
         applications.assign(unit.tx, record.id, agents)
@@ -29,7 +29,7 @@ def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record
 
 def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str | None) -> Record:
     """Bring the application to that document (as `documents` gives it)."""
-    draft, agents = _draft(unit, document, external_id)
+    draft, agents = _draft(unit, document, external_id, active=before.active)
     held = {id: type for id, type, _ in applications.agents_of(unit.tx, [before.id]).get(before.id, [])}
     after, changed = resources.save(unit, before, draft, also_changed=agents != held)
     if after is before:
@@ -67,12 +67,14 @@ def of_agents(unit: Unit, agent_ids: Iterable[str]) -> dict[str, list[tuple[str,
     return applications.of_agents(unit.tx, agent_ids)
 
 
-def _draft(unit: Unit, document: dict[str, Any], external_id: str | None) -> tuple[Draft, dict[str, str | None]]:
-    active = document.get("active", True)
-    kept = {**{name: value for name, value in document.items() if name != "agents"}, "active": active}
+def _draft(
+    unit: Unit, document: dict[str, Any], external_id: str | None, *, active: bool
+) -> tuple[Draft, dict[str, str | None]]:
+    """`active` holds where the document does not say."""
+    kept = {name: value for name, value in document.items() if name != "agents"}
     agents: dict[str, str | None] = {one["value"]: one.get("type") for one in document.get("agents") or []}
     known = by_ids(unit.tx, agents)
     for id in agents:
         if id not in known or known[id].kind != "agent":
             raise Invalid(f"agents.value {id!r} is not the id of an Agent", field="agents.value")
-    return Draft(kept, external_id, active=active), agents
+    return Draft(kept, external_id, active=document.get("active", active)), agents

@@ -15,14 +15,14 @@ from connector.storage.resources import external_ids
 
 def add(unit: Unit, document: dict[str, Any], external_id: str | None) -> Record:
     """A new person. Conflict where the userName or externalId is taken."""
-    record = resources.create(unit, "person", _draft(document, external_id))
+    record = resources.create(unit, "person", _draft({"active": True, **document}, external_id, active=True))
     unit.record(Action.PERSON_CREATED, "person", record.id, name=record.name)
     return record
 
 
 def amend(unit: Unit, before: Record, document: dict[str, Any], external_id: str | None) -> Record:
     """Bring the person to that document; the accounts of their agents are looked at again."""
-    after, changed = resources.save(unit, before, _draft(document, external_id))
+    after, changed = resources.save(unit, before, _draft(document, external_id, active=before.active))
     if after is before:
         return before
     unit.record(Action.PERSON_CHANGED, "person", before.id, name=after.name, changed=changed)
@@ -48,9 +48,9 @@ def delete(unit: Unit, record: Record) -> None:
     unit.look(agents, priority=work.UPDATE)
 
 
-def _draft(document: dict[str, Any], external_id: str | None) -> Draft:
-    active = document.get("active", True)
-    return Draft({**document, "active": active}, external_id, active=active)
+def _draft(document: dict[str, Any], external_id: str | None, *, active: bool) -> Draft:
+    """`active` holds where the document does not say: a client that has removed the attribute has not switched anybody on."""
+    return Draft(document, external_id, active=document.get("active", active))
 
 
 def _known_by(unit: Unit, record: Record) -> list[str]:

@@ -335,3 +335,16 @@ def test_members_leave_by_a_filter_over_several(client):
     assert client.found("Groups", f'members eq "{ids[0]}" or members eq "{ids[1]}"') == []
     assert client.found("Groups", f'members eq "{ids[2]}"') == [group]
     problem(client.patch("Groups", group, {"op": "remove", "path": 'members[display eq "x"]'}), 400, "invalidFilter")
+
+
+@pytest.mark.parametrize("endpoint", ["Users", "Agents"])
+def test_active_that_is_removed_is_not_shown_and_switches_nobody_on(client, endpoint):
+    """RFC 7644 section 3.5.2.2: it is unassigned then; what it had been goes on until a client says otherwise."""
+    name = {"Users": "userName", "Agents": "agentUserName"}[endpoint]
+    made = client.make(endpoint, **{name: "off", "active": False})
+    answer = client.patch(endpoint, made["id"], {"op": "remove", "path": "active"})
+    assert answer.status_code == 200 and "active" not in answer.get_json()
+
+    assert client.found(endpoint, "active eq false") == [made["id"]]
+    answer = client.patch(endpoint, made["id"], {"op": "replace", "path": "active", "value": True})
+    assert answer.get_json()["active"] is True

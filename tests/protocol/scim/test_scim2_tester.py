@@ -11,10 +11,7 @@ from tests.edge_client import AGENT
 GOVERNANCE = "urn:agentidp:params:scim:schemas:extension:governance:1.0:Agent"
 # Findings that we do not agree with: (resource type, beginning of the reason) and why.
 EXCUSED: dict[tuple[str | None, str], str] = {
-    ("Agent", "PATCH modify() did not remove attribute 'active'"): "an agent is active or it is not: we say which",
     ("Agent", f"PATCH modify() did not remove attribute '{GOVERNANCE}'"): "it always has a lifecycleState",
-    ("AgenticApplication", "PATCH modify() did not remove attribute 'active'"): "as of an agent",
-    ("User", "PATCH modify() did not remove attribute 'active'"): "a person without the attribute is active: we say so",
     (
         "Group",
         "PATCH modify() returned unexpected value for 'members'",
