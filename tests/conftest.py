@@ -18,6 +18,7 @@ from connector.storage import audit
 from connector.storage.db import Database
 from tests.edge_client import EdgeClient
 from tests.servers.availability import pytest_terminal_summary
+from tests.servers.migrated import MigratedDatabases
 from tests.servers.postgres import PostgresServer
 
 __all__ = ["pytest_terminal_summary"]
@@ -50,21 +51,16 @@ def clock() -> Clock:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite database that the migrations have made, to be copied: making one for each test takes as long as the test."""
     file = tmp_path_factory.mktemp("migrated") / "connector.db"
-    _migrate(f"sqlite:///{file}")
+    made = Database(f"sqlite:///{file}")
+    made.upgrade()
+    made.close()
     return file
 
 
 @pytest.fixture(scope="session")
-def migrated_name(postgres_server: PostgresServer) -> str:
-    """The same on PostgreSQL: the name of a database to be copied."""
-    _migrate(postgres_server.create_database("migrated"))
-    return "migrated"
-
-
-def _migrate(url: str) -> None:
-    made = Database(url)
-    made.upgrade()
-    made.close()  # nobody may be connected to what PostgreSQL copies
+def migrated_databases(postgres_server: PostgresServer) -> MigratedDatabases:
+    """The same on PostgreSQL."""
+    return MigratedDatabases(postgres_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -75,11 +71,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("migrated_file"), file)
         yield f"sqlite:///{file}"
         return
-    template = request.getfixturevalue("migrated_name")
-    server = request.getfixturevalue("postgres_server")
-    name = f"edges_{next(_numbers)}"
-    yield server.create_database(name, template=template)
-    server.drop_database(name)
+    databases = request.getfixturevalue("migrated_databases")
+    name = databases.take()
+    yield request.getfixturevalue("postgres_server").database_url(name)
+    databases.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -85,7 +85,7 @@ class PostgresServer:
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Make a database, empty or a copy of `template`, and return its SQLAlchemy URL."""
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        with self._connect("postgres") as connection:
+        with self.connect("postgres") as connection:
             if connection.info.server_version >= 150000:  # twice as fast as the default, which came with the choice
                 made += sql.SQL(" STRATEGY FILE_COPY")
             connection.execute(made)
@@ -107,17 +107,18 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _run(self, statement: sql.Composed) -> None:
-        with self._connect("postgres") as connection:
+        with self.connect("postgres") as connection:
             connection.execute(statement)
 
-    def _connect(self, database: str) -> psycopg.Connection:
+    def connect(self, database: str) -> psycopg.Connection:
+        """As superuser; each statement is a transaction."""
         return psycopg.connect(
             host=HOST, port=self.port, user=_SUPERUSER, dbname=database, autocommit=True, connect_timeout=5
         )
 
     def _answers(self) -> bool:
         try:
-            self._connect("postgres").close()
+            self.connect("postgres").close()
         except psycopg.OperationalError:
             return False
         return True

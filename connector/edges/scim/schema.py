@@ -5,7 +5,7 @@ Everything on the hot path looks things up here; no model object is made for a r
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from scim2_models import Extension as ModelExtension
@@ -158,11 +158,16 @@ def schema_documents(endpoints: Iterable[str], dialect: str) -> dict[str, dict[s
     found: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         for model in filter(None, _MODELS[endpoint]):
-            document = _dump(model.to_schema())
+            document = dict(_schema_of(model))
             if endpoint == "Agents" and model is models.Agent:
                 document["attributes"] = agent_attributes(document["attributes"], dialect)
             found[document["id"].lower()] = document
     return found
+
+
+@cache
+def _schema_of(model: type[Resource[Any]] | type[ModelExtension]) -> dict[str, Any]:
+    return _dump(model.to_schema())
 
 
 def agent_attributes(attributes: list[dict[str, Any]], dialect: str) -> list[dict[str, Any]]:
