@@ -15,7 +15,7 @@ from connector.domain import delegations, people, scopes
 from connector.domain.unit import SYSTEM
 from tests.saml_world import IDP, World, make_world
 from tests.servers import foreign
-from tests.servers.availability import require
+from tests.servers.availability import require, unavailable
 from tests.servers.pki import KeyPair, self_signed_rsa
 from tests.servers.process import ServerError
 from tests.servers.sp_metadata import POST, Endpoint, service_provider_metadata
@@ -69,7 +69,7 @@ def node_saml(world: World, keys: KeyPair) -> Judge:
     try:
         place = foreign.node_folder("node-saml", _NODE_SAML, _SERVERS / "node_saml.mjs")
     except ServerError as problem:
-        pytest.skip(f"test server node-saml: {problem}")
+        unavailable("node-saml", str(problem))
     certificate = etree.fromstring(metadata(world)).findtext(".//{*}X509Certificate")
     options = {
         "idpCert": certificate,
@@ -91,7 +91,7 @@ def pysaml2(world: World, keys: KeyPair, tmp_path: Path) -> Judge:
     try:
         interpreter = foreign.venv("pysaml2", _PYSAML2)
     except ServerError as problem:
-        pytest.skip(f"test server pysaml2: {problem}")
+        unavailable("pysaml2", str(problem))
     certificate_file, key_file = keys.write(tmp_path, "app")
     asked = {
         "entity_id": ENTITY_ID,
