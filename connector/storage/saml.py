@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _a, _s = t.saml_app.c, t.saml_session.c
 
@@ -39,11 +40,13 @@ class Session:
 
 _APP = [_a[name] for name in App.__dataclass_fields__]
 _SESSION = [_s[name] for name in Session.__dataclass_fields__]
+_app_of = Prepared(sa.select(*_APP).where(_a.entity_id == sa.bindparam("entity_id")))
+_add_session = Prepared(sa.insert(t.saml_session), columns=tuple(Session.__dataclass_fields__))
 
 
 def app(tx: Transaction, entity_id: str) -> App | None:
-    row = tx.execute(sa.select(*_APP).where(_a.entity_id == entity_id)).first()
-    return App(**row._asdict()) if row else None
+    row = _app_of.first(tx, entity_id=entity_id)
+    return App(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) if row else None
 
 
 def apps(tx: Transaction) -> list[App]:
@@ -69,7 +72,7 @@ def delete_app(tx: Transaction, entity_id: str) -> None:
 
 def add_session(tx: Transaction, session: Session, behind: Iterable[str] = ()) -> None:
     """`behind` are the ids of those whose end ends the session as well, beside the agent's."""
-    tx.execute(sa.insert(t.saml_session).values(vars(session)))
+    _add_session(tx, **vars(session))
     rows = [{"id": id, "session_index": session.session_index} for id in sorted(set(behind))]
     if rows:
         tx.execute(sa.insert(t.saml_behind), rows)
