@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _d, _v = t.delegation.c, t.vouching.c
 
@@ -37,6 +38,11 @@ class Vouching:
 
 
 _DELEGATION = [_d[name] for name in Delegation.__dataclass_fields__]
+_of_party = Prepared(
+    sa.select(_d.id).where(
+        sa.or_(_d.subject_id == sa.bindparam("id"), _d.actor_id == sa.bindparam("id")), _d.revoked.is_(None)
+    )
+)
 _VOUCHING = [_v[name] for name in Vouching.__dataclass_fields__]
 
 
@@ -82,8 +88,7 @@ def revoke(tx: Transaction, id: str) -> bool:
 
 def of_party(tx: Transaction, party_id: str) -> list[str]:
     """The ids of those not revoked that this person or agent is a party of."""
-    party = sa.or_(_d.subject_id == party_id, _d.actor_id == party_id)
-    return list(tx.execute(sa.select(_d.id).where(party, _d.revoked.is_(None))).scalars())
+    return [row[0] for row in _of_party.all(tx, id=party_id)]
 
 
 def save_vouching(tx: Transaction, vouching: Vouching) -> None:

@@ -72,6 +72,7 @@ _touch = Prepared(
     .where(_r.id == sa.bindparam("id_"))
     .values(version=_r.version + 1, modified=sa.bindparam("now"))
 )
+_external_ids = Prepared(sa.select(_x.value).where(_x.resource_id == sa.bindparam("id")))
 _give_external_id = Prepared(sa.insert(t.external_id), columns=("client_id", "kind", "value", "resource_id"))
 _take_external_id = Prepared(
     sa.delete(t.external_id).where(_x.resource_id == sa.bindparam("id"), _x.client_id == sa.bindparam("client"))
@@ -114,7 +115,7 @@ def makers_external_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str]:
 
 def external_ids(tx: Transaction, id: str) -> list[str]:
     """What all clients call this record."""
-    return list(tx.execute(sa.select(_x.value).where(_x.resource_id == id)).scalars())
+    return [row[0] for row in _external_ids.all(tx, id=id)]
 
 
 def with_external_id(tx: Transaction, kind: str, value: str) -> list[str]:

@@ -41,6 +41,17 @@ class Session:
 _APP = [_a[name] for name in App.__dataclass_fields__]
 _SESSION = [_s[name] for name in Session.__dataclass_fields__]
 _app_of = Prepared(sa.select(*_APP).where(_a.entity_id == sa.bindparam("entity_id")))
+_behind = sa.select(t.saml_behind.c.session_index).where(t.saml_behind.c.id == sa.bindparam("id"))
+_end_sessions = Prepared(
+    sa.update(t.saml_session)
+    .where(
+        sa.or_(_s.agent_id == sa.bindparam("id"), _s.session_index.in_(_behind)),
+        _s.ended.is_(None),
+        _s.expires > sa.bindparam("now"),
+    )
+    .values(ended=sa.bindparam("now"))
+    .returning(_s.agent_id, _s.entity_id)
+)
 _add_session = Prepared(sa.insert(t.saml_session), columns=tuple(Session.__dataclass_fields__))
 
 
@@ -83,11 +94,7 @@ def end_sessions(tx: Transaction, id: str) -> list[tuple[str, str]]:
 
     Whose they were, and the entity ids of the applications that must be told.
     """
-    behind = sa.select(t.saml_behind.c.session_index).where(t.saml_behind.c.id == id)
-    ends = sa.or_(_s.agent_id == id, _s.session_index.in_(behind))
-    live = [ends, _s.ended.is_(None), _s.expires > tx.now]
-    ended = sa.update(t.saml_session).where(*live).values(ended=tx.now).returning(_s.agent_id, _s.entity_id)
-    return sorted({(agent_id, entity_id) for agent_id, entity_id in tx.execute(ended)})
+    return sorted({(row[0], row[1]) for row in _end_sessions.all(tx, id=id, now=tx.now)})
 
 
 def live_at(tx: Transaction, entity_id: str, session_indexes: list[str]) -> list[Session]:

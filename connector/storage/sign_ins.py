@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from connector.storage import tables as t
 from connector.storage.db import Transaction
+from connector.storage.prepared import Prepared
 
 _q, _s = t.sign_in_request.c, t.person_session.c
 
@@ -43,6 +44,9 @@ class Session:
 
 _REQUEST = [_q[name] for name in Request.__dataclass_fields__]
 _SESSION = [_s[name] for name in Session.__dataclass_fields__]
+_end_of_person = Prepared(
+    sa.delete(t.person_session).where(_s.person_id == sa.bindparam("person")).returning(*_SESSION)
+)
 
 
 def add_request(tx: Transaction, request: Request) -> None:
@@ -78,7 +82,7 @@ def end(tx: Transaction, id: str) -> None:
 
 def end_of_person(tx: Transaction, person_id: str) -> list[Session]:
     """End them all; what was ended."""
-    return _end(tx, _s.person_id == person_id)
+    return [Session(*row) for row in _end_of_person.all(tx, person=person_id)]
 
 
 def end_of_idp(tx: Transaction, idp: str) -> list[Session]:
