@@ -29,6 +29,9 @@ SERVERS: dict[str, Needs] = {
         programs=("slapd", "slapadd", "/usr/lib/ldap/ppolicy.so", "/etc/ldap/schema/core.schema"),
         packages=("slapd", "ldap-utils"),
     ),
+    "opensaml-schemas": Needs(
+        programs=("/usr/share/xml/opensaml/sstc-saml-delegation.xsd",), packages=("opensaml-schemas",)
+    ),
     "ds389": Needs(programs=("ns-slapd", "dscreate"), packages=("389-ds-base",)),
     "samba": Needs(
         programs=(

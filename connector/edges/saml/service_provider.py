@@ -65,14 +65,10 @@ class ServiceProvider:
     def addresses(self) -> set[str]:
         return {f"{one.binding.rpartition(':')[2]} {one.location}" for one in (*self.consumers, *self.logouts)}
 
-    def default_consumer(self, binding: str) -> Endpoint | None:
-        """The default among those of a binding: marked so, else the first unmarked, else the first (2.2.3)."""
-        ranked = self.ranked([one for one in self.consumers if one.binding == binding])
-        return ranked[0] if ranked else None
-
     @staticmethod
     def ranked(fitting: Sequence[Endpoint], *, artifact: bool = False) -> list[Endpoint]:
-        """Those of the preferred binding first, and among them the default. HTTP-Artifact is preferred where that was chosen."""
+        """Those of the preferred binding first, and among them the default: marked so, else the first unmarked, else the first
+        (metadata section 2.2.3). HTTP-Artifact is preferred where that was chosen."""
 
         def rank(one: Endpoint) -> tuple[bool, int]:
             return (one.binding == BINDING_ARTIFACT) != artifact, {True: 0, None: 1, False: 2}[one.default]

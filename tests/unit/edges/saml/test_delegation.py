@@ -14,6 +14,7 @@ from connector.domain.unit import SYSTEM
 from connector.storage import resources
 from tests.conftest import Clock
 from tests.saml_world import IDP, World
+from tests.servers.availability import require
 from tests.servers.pki import self_signed
 from tests.unit.edges.saml.conftest import Agent, App
 from tests.unit.edges.saml.test_direct import assertion_of
@@ -57,10 +58,10 @@ def test_condition_names_the_agent(world: World, app: App, agent: Agent, person:
     assert (event["subject"]["id"], detail["onBehalfOf"], detail["actors"]) == (agent.id, person, [agent.id])
 
 
-@pytest.mark.skipif(not DELEGATION_SCHEMA.exists(), reason="Debian's opensaml-schemas is not installed")
 def test_condition_is_valid_by_its_schema_in_what_was_signed_too(
     world: World, app: App, agent: Agent, person: str, standing: str
 ) -> None:
+    require("opensaml-schemas")
     world.choose("App", delegation="condition")
     text = DELEGATION_SCHEMA.read_bytes().replace(
         b"saml-schema-assertion-2.0.xsd", (SCHEMAS / "saml-schema-assertion-2.0.xsd").as_uri().encode()

@@ -18,8 +18,9 @@ def test_metadata_gives_endpoints_keys_and_wishes(app: App, clock: Clock) -> Non
     found = service_provider.read(app.metadata, now=clock())
 
     assert found.entity_id == app.entity_id
-    consumers = [found.default_consumer(binding) for binding in (BINDING_POST, BINDING_PAOS)]
-    assert [one.location for one in consumers if one] == [ACS, PAOS_ACS]
+    for binding, location in ((BINDING_POST, ACS), (BINDING_PAOS, PAOS_ACS)):
+        ranked = found.ranked([one for one in found.consumers if one.binding == binding])
+        assert ranked[0].location == location
     logout = found.logout(BINDING_SOAP)
     assert logout is not None and logout.location == SLO
     assert found.signing_keys == (app.keys.certificate.public_key(),)
