@@ -41,7 +41,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(STAMP)  ## bring the lock files up to pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file requirements.lock
-	@$(COMPILE) --group test --group lint --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+	@$(COMPILE) --group test --group lint --group mutation --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) .cache build dist

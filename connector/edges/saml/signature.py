@@ -130,7 +130,7 @@ def same_key(certificate: x509.Certificate, key: PublicKey) -> bool:
 
 
 def _position(element: Element) -> int:
-    return 1 if len(element) and element[0].tag == xml.name(SAML, "Issuer") else 0
+    return 0 if _issuer(element) is None else 1
 
 
 def usable_key(key: PublicKey) -> bool:
@@ -158,7 +158,7 @@ def verified(element: Element, keys: Sequence[PublicKey], *, nested: bool = Fals
     signature = _own_signature(whole, nested)
     info, value = _signature_parts(signature)
     algorithm, prefixes, digest_method, digest = _signed_info(info, whole.get("ID", ""))
-    _check(algorithm, keys, xml.canonical(info, _info_prefixes(info)), value)
+    _check(algorithm, keys, xml.canonical(info, _prefixes(info[0])), value)
     _take_out(signature)
     content = xml.canonical(whole, prefixes)
     if not hmac.compare_digest(_DIGESTS[digest_method](content), digest):
@@ -192,10 +192,13 @@ def _refuse_twins(element: Element) -> None:
 def _own_signature(whole: Element, nested: bool) -> Element:
     name = xml.name(DS, "Signature")
     found = whole.findall(name) if nested else list(whole.iter(name))
-    position = _position(whole)
-    if len(found) != 1 or len(whole) <= position or whole[position] is not found[0]:
+    if len(found) != 1 or found[0].getparent() is not whole or found[0].getprevious() is not _issuer(whole):
         raise Invalid("the message must have exactly one signature, its own, behind its Issuer")
     return found[0]
+
+
+def _issuer(element: Element) -> Element | None:
+    return element.find(xml.name(SAML, "Issuer"))
 
 
 def _children(parent: Element, *wanted: str) -> list[Element]:
@@ -207,7 +210,8 @@ def _children(parent: Element, *wanted: str) -> list[Element]:
 
 def _signature_parts(signature: Element) -> tuple[Element, bytes]:
     parts = [one for one in signature if one.tag != xml.name(DS, "KeyInfo")]
-    if len(signature) - len(parts) > 1 or [xml.local_name(one) for one in parts] != ["SignedInfo", "SignatureValue"]:
+    wanted = [xml.name(DS, "SignedInfo"), xml.name(DS, "SignatureValue")]
+    if len(signature) - len(parts) > 1 or [one.tag for one in parts] != wanted:
         raise Invalid("the signature must hold one SignedInfo, one SignatureValue and at most one KeyInfo")
     return parts[0], octets_of(xml.text_of(parts[1]), "SignatureValue")
 
@@ -227,10 +231,6 @@ def _signed_info(info: Element, id: str) -> tuple[str, tuple[str, ...], str, byt
         raise Invalid("the signature's digest algorithm is not accepted")
     value = octets_of(xml.text_of(digest), "DigestValue")
     return str(method.get("Algorithm")), _prefixes(exclusive), str(digest_method.get("Algorithm")), value
-
-
-def _info_prefixes(info: Element) -> tuple[str, ...]:
-    return _prefixes(info[0])
 
 
 def _prefixes(method: Element) -> tuple[str, ...]:

@@ -1,0 +1,268 @@
+"""People at our door: the request that they carry away, and whether the answer that they bring signs them in."""
+
+import base64
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import pytest
+
+from connector.core.errors import NotFound
+from connector.core.keys import KeyRing
+from connector.core.secret import fingerprint
+from connector.domain import people, workforce
+from connector.domain.sign_in import Begun, Browser, Code, Refused
+from connector.domain.unit import SYSTEM, Domain
+from connector.domain.workforce import Trust
+from connector.edges.saml.redirect import read
+from connector.edges.saml.signature import Signers, check_octets
+from connector.edges.saml.sp import provider, sign_in
+from connector.edges.saml.sp.provider import Sp
+from connector.edges.saml.sp.refusal import NotAccepted
+from connector.storage import audit, sign_ins
+from connector.storage.db import Database
+from tests.unit.edges.saml.verifier.believed import NOW, corp, written
+from tests.workforce_idp import ACS, SP, at_that_time, message_of
+
+LIFE = timedelta(hours=8)
+
+
+@dataclass
+class Door:
+    sp: Sp
+
+    def leave(self, **options: Any) -> tuple[Any, Browser]:
+        """(the request that is carried to the IdP, the browser that carries it)."""
+        departure = sign_in.request(self.sp, "corp", **{"next": "/x", "cookie": None, **options})
+        relay_state = parse_qs(urlsplit(departure.address).query)["RelayState"][0]
+        return message_of(departure.address), Browser(departure.cookie, relay_state)
+
+    def bring(self, text: str | None, browser: Browser) -> Begun | Refused:
+        encoded = base64.b64encode(text.encode()).decode() if text is not None else None
+        return sign_in.answer(self.sp, encoded, browser, life=LIFE)
+
+    def not_accepted(self, text: str | None, code: Code, sentence: str) -> None:
+        with pytest.raises(NotAccepted, match=sentence) as caught:
+            self.bring(text, Browser("x", "y"))
+        assert caught.value.code is code
+        assert self.events() == []
+
+    def configure(self, **changes: Any) -> None:
+        with self.sp.domain.change(SYSTEM) as unit:
+            workforce.configure(unit, "corp", changes)
+
+    def events(self) -> list[tuple[str, str | None]]:
+        """Sign-ins that were granted or refused."""
+        with self.sp.domain.view() as unit:
+            bodies = [orjson.loads(one.body) for one in audit.events(unit.tx) if one.action.startswith("sign-in:")]
+        return [(one["action"], one["detail"].get("reason")) for one in bodies]
+
+
+@pytest.fixture
+def door(keys: KeyRing, migrated_file: Path, tmp_path: Path) -> Iterator[Door]:
+    """Ours, which trusts corp, where ada is known."""
+    file = tmp_path / "connector.db"
+    shutil.copyfile(migrated_file, file)
+    domain = Domain(Database(f"sqlite:///{file}", clock=lambda: NOW), keys)
+    ids = (f"_id{number}" for number in itertools.count(1))
+    with domain.change(SYSTEM) as unit:
+        workforce.add(unit, "corp", Trust(corp().entity_id, corp().metadata().decode()))
+        people.add(unit, {"userName": "ada", "displayName": "Ada"}, None)
+    with at_that_time(NOW):
+        yield Door(Sp(domain, "https://connector.example/", Signers(keys, "sp"), lambda: next(ids)))
+    domain.database.close()
+
+
+def test_we_are_below_our_address(door: Door) -> None:
+    sp = door.sp
+
+    assert (sp.entity_id, sp.acs, sp.slo) == (SP, ACS, "https://connector.example/saml/sp/slo")
+    assert sp.location("x") == "https://connector.example/saml/x"
+    assert [one.id for one in sp.keys] == [one.id for one in sp.domain.keys.all("sp")]
+
+
+def test_the_request_says_who_asks_whom_and_where_the_answer_goes(door: Door) -> None:
+    message, browser = door.leave()
+
+    assert message.tag == "{urn:oasis:names:tc:SAML:2.0:protocol}AuthnRequest"
+    assert dict(message.attrib) == {
+        "ID": "_id1",
+        "Version": "2.0",
+        "IssueInstant": "2027-03-01T12:00:00Z",
+        "Destination": "https://idp.corp.example/sso",
+        "AssertionConsumerServiceURL": ACS,
+        "ProtocolBinding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+    }
+    assert [(one.tag.partition("}")[2], one.text, dict(one.attrib)) for one in message] == [
+        ("Issuer", SP, {}),
+        ("NameIDPolicy", None, {"AllowCreate": "true"}),
+    ]
+    assert browser.cookie and browser.cookie.startswith("acl_")
+    assert door.leave(cookie="mine")[1].cookie == "mine"
+    assert door.leave(fresh=True)[0].get("ForceAuthn") == "true"
+
+
+def test_the_request_is_signed_with_our_key(door: Door) -> None:
+    address = sign_in.request(door.sp, "corp", next="/", cookie=None).address
+
+    assert address.startswith("https://idp.corp.example/sso?SAMLRequest=")
+    query = read(urlsplit(address).query.encode())
+    assert query.signature is not None
+    key = door.sp.domain.keys.active("sp").private.public_key()
+    check_octets(query.signature.algorithm, [key], query.signature.octets, query.signature.value)  # type: ignore[list-item]
+
+
+def test_nobody_is_sent_to_an_idp_that_is_off_or_not_there(door: Door) -> None:
+    with pytest.raises(NotFound):
+        sign_in.request(door.sp, "other", next="/", cookie=None)
+    door.configure(active=False)
+    with pytest.raises(NotFound, match="^there is no workforce IdP named 'corp'$") as caught:
+        door.leave()
+    assert caught.value.field == "idp"
+
+
+def test_the_answer_to_the_request_signs_in_once(door: Door) -> None:
+    message, browser = door.leave(next="/page?x=1")
+    text = written(request=message.get("ID"), session_minutes=60)
+
+    outcome = door.bring(text, browser)
+
+    assert isinstance(outcome, Begun), outcome
+    assert (outcome.next, outcome.expires) == ("/page?x=1", NOW + timedelta(hours=1))
+    assert door.events() == [("sign-in:granted", None)]
+    again = door.bring(text, browser)
+    assert again == Refused(Code.REPLAYED, "it answers no request of ours that is open")
+    assert door.events()[1:] == [("sign-in:refused", "it answers no request of ours that is open")]
+
+
+def test_a_session_remembers_what_the_idp_said(door: Door) -> None:
+    message, browser = door.leave()
+    door.configure(groups_attribute="groups", roles=(("admin", "admins"),))
+    text = written(sign="both", request=message.get("ID"), attributes={"groups": ("admins",)})
+
+    outcome = door.bring(text, browser)
+
+    assert isinstance(outcome, Begun), outcome
+    assert outcome.expires == NOW + LIFE
+    with door.sp.domain.view() as unit:
+        session = sign_ins.by_token(unit.tx, fingerprint(outcome.token))
+    assert session is not None
+    assert (session.subject, session.session_index, session.roles) == ("ada", "session-1", "admin")
+    assert session.name_id == '<saml:NameID xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">ada</saml:NameID>'
+    assert session.context == "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+    assert session.authenticated == "2027-03-01T12:00:00.000Z"
+
+
+def test_an_assertion_is_remembered_for_longer_than_it_is_good(door: Door) -> None:
+    door.configure(unsolicited=True)
+    text = written(request=None)
+    assert isinstance(door.bring(text, Browser(None, None)), Begun)
+
+    assert door.bring(text, Browser(None, None)) == Refused(Code.REPLAYED, "the assertion was used before")
+    with door.sp.domain.view() as unit:
+        kept = unit.tx.run("SELECT identifier, expires FROM replay", ()).fetchall()
+    assert kept == [(f"{corp().entity_id} _assertion", "2027-03-01T12:10:00.000Z")], "five minutes beyond its end"
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "sentence"),
+    [
+        ({"sign": "nothing"}, Code.SIGNATURE, "neither the Response nor its Assertion is signed"),
+        ({"audience": "https://other.example/"}, Code.NOT_FOR_US, f"the assertion's Audience is not {SP}"),
+        ({"recipient": "https://other.example/"}, Code.NOT_FOR_US, f"Recipient is not {ACS}"),
+        ({"minutes": 0}, Code.TIME, "the assertion ended at 2027-03-01T12:00:00Z"),
+    ],
+)
+def test_an_answer_of_our_idp_that_does_not_fit_leaves_an_event(
+    door: Door, says: dict[str, Any], code: Code, sentence: str
+) -> None:
+    message, browser = door.leave()
+
+    assert door.bring(written(request=message.get("ID"), **says), browser) == Refused(code, sentence)
+    assert door.events() == [("sign-in:refused", sentence)]
+
+
+def test_what_the_other_library_does_not_take_is_disputed(door: Door) -> None:
+    message, browser = door.leave()
+    odd = written(request=message.get("ID"), change=lambda text: text.replace("<saml:Subject>", '<saml:Subject x="y">'))
+
+    outcome = door.bring(odd, browser)
+
+    assert isinstance(outcome, Refused) and outcome.code is Code.DISPUTED
+    assert door.events() == [("sign-in:disputed", outcome.reason)] and "python3-saml refuses it" in outcome.reason
+
+
+def test_what_no_check_foresaw_is_a_refusal(door: Door) -> None:
+    message, browser = door.leave()
+    text = written(request=message.get("ID"))
+    odd = text.replace("<saml:Conditions ", '<saml:Conditions xmlns:x="relative" x:a="b" ')
+
+    assert door.bring(odd, browser) == Refused(Code.SIGNATURE, "the message cannot be brought into canonical form")
+
+
+def test_an_answer_of_an_idp_that_is_off_leaves_an_event(door: Door) -> None:
+    message, browser = door.leave()
+    door.configure(active=False)
+
+    assert door.bring(written(request=message.get("ID")), browser) == Refused(
+        Code.IDP_DISABLED, "this workforce IdP is switched off"
+    )
+
+
+def test_metadata_that_cannot_be_read_any_more_are_a_refusal(door: Door) -> None:
+    message, browser = door.leave()
+    with door.sp.domain.change(SYSTEM) as unit:
+        workforce.refreshed(unit, "corp", "<x/>")
+
+    outcome = door.bring(written(request=message.get("ID")), browser)
+
+    assert isinstance(outcome, Refused) and outcome.code is Code.IDP_EXPIRED
+
+
+def test_strangers_fill_no_log_of_events(door: Door) -> None:
+    door.not_accepted(None, Code.MALFORMED, "^the form has no SAMLResponse$")
+    door.not_accepted("", Code.MALFORMED, "^the form has no SAMLResponse$")
+    door.not_accepted("no XML", Code.MALFORMED, "^the SAMLResponse is not well-formed XML$")
+    door.not_accepted(written(issuer="https://other.example/"), Code.UNKNOWN_IDP, "^the Issuer is no workforce IdP")
+    with pytest.raises(NotAccepted, match="^SAMLResponse is not base64$"):
+        sign_in.answer(door.sp, "!", Browser(None, None), life=LIFE)
+
+
+def test_an_idp_is_known_by_its_entity_id(door: Door) -> None:
+    found = provider.trusted(door.sp, corp().entity_id)
+
+    assert found.name == "corp"
+    assert provider.described(found).sign_on == "https://idp.corp.example/sso"
+    with pytest.raises(NotAccepted, match="^the Issuer is no workforce IdP that was added here$"):
+        provider.trusted(door.sp, corp().entity_id + "/")
+
+
+@pytest.mark.parametrize(
+    ("next", "page"),
+    [
+        (None, "/"),
+        ("", "/"),
+        ("/", "/"),
+        ("/x?y=1#z", "/x?y=1#z"),
+        ("/" + "x" * 1999, "/" + "x" * 1999),
+        ("/" + "x" * 2000, "/" + "x" * 1999),
+        ("x", "/"),
+        ("//evil.example/", "/"),
+        ("///evil.example/", "/"),
+        ("https://evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\\evil.example", "/"),
+        ("/a b", "/"),
+        ("/\t/evil.example", "/"),
+        ("/\u00e4", "/"),
+        ("\\\\evil.example", "/"),
+    ],
+)
+def test_whoever_signs_in_goes_on_to_a_page_of_ours(next: str | None, page: str) -> None:
+    assert sign_in.local_page(next) == page
