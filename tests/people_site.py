@@ -1,26 +1,31 @@
 """Our own site, served in this process at the time of day, and a person's browser that goes between it and a real workforce IdP."""
 
+import base64
 import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
 from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import orjson
 import requests
+import sqlalchemy as sa
 from lxml import html
 
 from connector.app import create_app
-from connector.domain import people, workforce
+from connector.core.clock import to_text
+from connector.domain import agents, people, redirect_uris, scopes, workforce
 from connector.domain.unit import SYSTEM
 from connector.edges.saml.sp import registry
 from connector.parts import Parts, assemble
 from connector.settings import Settings
-from connector.storage import audit
+from connector.storage import audit, resources
+from connector.storage.tables import person_session
 from tests.saml_world import served
 from tests.servers.process import HOST, free_port
 
@@ -49,6 +54,35 @@ class Site:
     def add_person(self, name: str) -> str:
         with self.parts.domain.change(SYSTEM) as unit:
             return people.add(unit, {"userName": name, "displayName": name.title()}, None).id
+
+    def consent_page(self, person: str, **asked: str) -> str:
+        """The page on which the person of that name is asked whether an agent may act for them."""
+        callback, files = "https://bot.example/callback", "https://files.example"
+        with self.parts.domain.change(SYSTEM) as unit:
+            found = resources.by_name(unit.tx, "person", person)
+            assert found is not None
+            agent = agents.register(unit, {"agentUserName": "bot", "owners": [{"value": found.id}]}, None).id
+            redirect_uris.add(unit, agent, callback)
+            scopes.add_resource(unit, files, "Files")
+            scopes.add(unit, "files.read", files)
+            for holder in (agent, found.id):
+                scopes.grant(unit, "files.read", holder)
+        query = {
+            "response_type": "code",
+            "client_id": agent,
+            "redirect_uri": callback,
+            "scope": "files.read",
+            "code_challenge": base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+            **asked,
+        }
+        return "/oauth/authorize?" + urlencode(query)
+
+    def make_older(self, **by: float) -> None:
+        """Everybody here has proved themselves to their IdP that much earlier: nothing here waits for it."""
+        with self.parts.domain.change(SYSTEM) as unit:
+            then = to_text(unit.tx.moment - timedelta(**by))
+            unit.tx.execute(sa.update(person_session).values(authenticated=then))
 
     def events(self, action: str) -> list[dict[str, Any]]:
         with self.parts.domain.view() as unit:
@@ -97,6 +131,15 @@ class Person:
         """Send the form that goes to that address."""
         return self._send(next(one for one in self._forms() if one.action.endswith(action)), {})
 
+    def follow(self, part: str) -> "Person":
+        """The one link of the page whose address has that part."""
+        [link] = html.fromstring(self.page.content).xpath(f"//a[contains(@href, '{part}')]/@href")
+        return self.go(link)
+
+    @property
+    def asked_for_password(self) -> bool:
+        return 'name="password"' in self.page.text
+
     @property
     def signed_in(self) -> bool:
         return "Sign out" in self.session.get(self._site.url, timeout=10).text
@@ -130,3 +173,18 @@ class Person:
         for frame in re.findall(r'<iframe[^>]* src="([^"]+)"', self.page.text):  # some IdPs end all sessions in frames
             self.session.get(urljoin(self.page.url, unescape(frame)), timeout=30)
         return self
+
+
+def prove_again(here: Site, person: Person, idp: str, page: str, **form: str) -> None:
+    """Somebody is signed in at that IdP; our page, which wants proof that is young, makes it ask for the password again all the same."""
+    asked = "This agent asks to act for you"
+    assert asked in person.go(page).page.text, person.page.text
+    silent = person.go(f"/saml/sp/login?idp={idp}&next=/")
+    assert not silent.asked_for_password and silent.signed_in, "the IdP knows who is there"
+
+    here.make_older(minutes=2)
+    assert "prove again" in person.go(page).page.text, person.page.text
+    person.follow("fresh=1")
+
+    assert person.asked_for_password, (person.page.url, person.page.text)
+    assert asked in person.fill(**form).page.text, person.page.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lxml import html
 
-from tests.people_site import Person, Site, site
+from tests.people_site import Person, Site, prove_again, site
 from tests.servers.keycloak import Keycloak
 
 pytestmark = [pytest.mark.xdist_group("keycloak"), pytest.mark.timeout(600)]
@@ -131,6 +131,16 @@ def logout_confirmed(person: Person) -> None:
 
 def _hidden(person: Person, name: str) -> Any:
     return html.fromstring(person.page.content).forms[0].fields[name]
+
+
+def test_who_must_prove_themselves_again_is_asked_for_the_password_again(
+    keycloak: Keycloak, here: Site, name: str
+) -> None:
+    introduce(keycloak, here)
+    here.add_person(name)
+    page = here.consent_page(name, max_age="60")
+
+    prove_again(here, sign_in(here, name), "keycloak", page, password=PASSWORD)
 
 
 def test_keycloak_refuses_a_request_that_we_did_not_sign(keycloak: Keycloak, here: Site, name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.people_site import Person, Site, site
+from tests.people_site import Person, Site, prove_again, site
 from tests.servers.availability import require
 from tests.servers.simplesamlphp import SimpleSamlPhp
 
@@ -44,6 +44,13 @@ def test_a_person_signs_in_and_out(here: Site, idp: SimpleSamlPhp, encrypt: bool
     assert "signed out here and at your identity provider" in person.page.text, person.page.text
     assert not person.signed_in
     assert 'name="password"' in person.go("/saml/sp/login?idp=ssp").page.text, "the session there has ended, too"
+
+
+def test_who_must_prove_themselves_again_is_asked_for_the_password_again(here: Site, idp: SimpleSamlPhp) -> None:
+    idp.add_service_provider(here.metadata)
+    page = here.consent_page(idp.user, max_age="60")
+
+    prove_again(here, sign_in(here, idp), "ssp", page, username=idp.user, password=idp.password)
 
 
 def test_signing_out_there_ends_the_session_here(here: Site, idp: SimpleSamlPhp) -> None:

@@ -47,30 +47,23 @@ def _read(root: Element, entity_id: str, audiences: tuple[str, ...], recipient: 
     name_id, confirmation = _needed(subject, "NameID"), _needed(subject, "SubjectConfirmation")
     data = _needed(confirmation, "SubjectConfirmationData")
     restriction = _needed(conditions, "AudienceRestriction")
-    until = min(_until(conditions), _until(data))
+    until = min(xml.needed_moment(one, "NotOnOrAfter") for one in (conditions, data))
     checks = {
         "Issuer": xml.text_of(_needed(root, "Issuer")) == entity_id,
         "Audience": xml.text_of(_needed(restriction, "Audience")) in audiences,
         "NameID": name_id.get("Format") == names.PERSISTENT,
         "SubjectConfirmation": confirmation.get("Method") == names.BEARER,
         "Recipient": data.get("Recipient") == recipient,
-        "NotBefore": xml.moment(conditions.get("NotBefore", ""), field="NotBefore") <= now,
+        "NotBefore": xml.needed_moment(conditions, "NotBefore") <= now,
         "NotOnOrAfter": now < until,
-        "ID": bool(root.get("ID")),
         # about somebody whom an agent acts for: it proves what that agent may do there, and not who brings it here
         "Condition": [one.tag for one in conditions] == [restriction.tag],
-        "delegate": not any(
-            one.get("Name") == delegation.ATTRIBUTE.name for one in root.iter(xml.name(SAML, "Attribute"))
-        ),
+        "delegate": not any(one.get("Name") == delegation.ATTRIBUTE.name for one in root.iter()),
     }
     wrong = [name for name, fits in checks.items() if not fits]
     if wrong:
         raise Invalid(f"these do not fit: {', '.join(wrong)}")
-    return OwnAssertion(root.get("ID", ""), xml.text_of(name_id), until)
-
-
-def _until(element: Element) -> datetime:
-    return xml.moment(element.get("NotOnOrAfter", ""), field="NotOnOrAfter")
+    return OwnAssertion(str(root.attrib["ID"]), xml.text_of(name_id), until)
 
 
 def _needed(parent: Element, local: str) -> Element:

@@ -3,6 +3,7 @@
 import base64
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, unquote_plus
 
 from connector.core.errors import Invalid
@@ -11,6 +12,7 @@ from connector.edges.saml.names import REDIRECT_DEFLATE
 from connector.edges.saml.signature import Signer
 
 _MAX_MESSAGE = 64 * 1024
+_quoted = partial(quote, safe="")
 _OURS = ("SAMLRequest", "SAMLResponse", "SAMLEncoding", "RelayState", "SigAlg", "Signature")
 
 
@@ -38,10 +40,10 @@ def read(raw: bytes, field: str = "SAMLRequest") -> Query:
     parts = _parts(raw)
     if [name for name in ("SAMLRequest", "SAMLResponse") if name in parts] != [field]:
         raise Invalid(f"the query must have exactly one {field}", field=field)
-    if _value(parts, "SAMLEncoding") not in (None, REDIRECT_DEFLATE):
+    if _optional(parts, "SAMLEncoding") not in (None, REDIRECT_DEFLATE):
         raise Invalid("SAMLEncoding is not known: only DEFLATE is", field="SAMLEncoding")
-    message = _inflate(signature.octets_of(_value(parts, field) or "", field), field)
-    return Query(message, _value(parts, "RelayState"), _detached(parts, field))
+    message = _inflate(signature.octets_of(_value(parts, field), field), field)
+    return Query(message, _optional(parts, "RelayState"), _detached(parts, field))
 
 
 def address(location: str, field: str, message: bytes, relay_state: str | None, signer: Signer) -> str:
@@ -49,19 +51,17 @@ def address(location: str, field: str, message: bytes, relay_state: str | None, 
     deflater = zlib.compressobj(wbits=-15)
     packed = base64.b64encode(deflater.compress(message) + deflater.flush()).decode()
     parts = {field: packed, "RelayState": relay_state, "SigAlg": signer.algorithm}
-    signed = "&".join(f"{name}={quote(value, safe='')}" for name, value in parts.items() if value is not None)
+    signed = "&".join(f"{name}={_quoted(value)}" for name, value in parts.items() if value is not None)
     value = base64.b64encode(signer.over(signed.encode())).decode()
-    return f"{location}{'&' if '?' in location else '?'}{signed}&Signature={quote(value, safe='')}"
+    return f"{location}{'&' if '?' in location else '?'}{signed}&Signature={_quoted(value)}"
 
 
 def _parts(raw: bytes) -> dict[str, str]:
     """The parameters of this binding, still encoded. Twice the same could be read as either: refused."""
     parts: dict[str, str] = {}
-    try:
-        pairs = raw.decode("ascii").split("&")
-    except UnicodeDecodeError as problem:
-        raise Invalid("the query has characters that must be percent-encoded") from problem
-    for pair in pairs:
+    if not raw.isascii():
+        raise Invalid("the query has characters that must be percent-encoded")
+    for pair in raw.decode().split("&"):
         name, _, value = pair.partition("=")
         if unquote_plus(name) in _OURS:
             if name not in _OURS or name in parts:  # an encoded name would be signed under another spelling
@@ -70,9 +70,11 @@ def _parts(raw: bytes) -> dict[str, str]:
     return parts
 
 
-def _value(parts: dict[str, str], name: str) -> str | None:
-    if name not in parts:
-        return None
+def _optional(parts: dict[str, str], name: str) -> str | None:
+    return _value(parts, name) if name in parts else None
+
+
+def _value(parts: dict[str, str], name: str) -> str:
     try:
         return unquote_plus(parts[name], errors="strict")
     except UnicodeDecodeError as problem:
@@ -86,7 +88,7 @@ def _detached(parts: dict[str, str], field: str) -> Detached | None:
     if "Signature" not in parts or "SigAlg" not in parts:
         raise Invalid("the query has one of Signature and SigAlg without the other", field="Signature")
     signed = [f"{name}={parts[name]}" for name in (field, "RelayState", "SigAlg") if name in parts]
-    return Detached(_value(parts, "SigAlg") or "", "&".join(signed).encode(), _value(parts, "Signature") or "")
+    return Detached(_value(parts, "SigAlg"), "&".join(signed).encode(), _value(parts, "Signature"))
 
 
 def _inflate(compressed: bytes, field: str) -> bytes:

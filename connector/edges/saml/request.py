@@ -46,7 +46,7 @@ class AuthnRequest:
     """What a request says. Texts as sent; None where it says nothing."""
 
     id: str
-    version: str
+    version: str | None
     issuer: str
     issued: datetime
     destination: str | None
@@ -120,7 +120,7 @@ def check_addressed(element: Element, issuer: str, kind: str, endpoint: str, now
         raise Invalid("the signed Issuer is another one", field="Issuer")
     if element.get("Destination") not in (None, endpoint):
         raise Invalid(f"Destination is not this endpoint, {endpoint}", field="Destination")
-    if abs(now - xml.moment(element.get("IssueInstant", ""), field="IssueInstant")) > SKEW:
+    if abs(now - xml.needed_moment(element, "IssueInstant")) > SKEW:
         raise Invalid("IssueInstant is more than five minutes away from our clock", field="IssueInstant")
 
 
@@ -153,9 +153,9 @@ def _read(element: Element) -> AuthnRequest:
         raise Invalid("the AuthnRequest has no ID that could be used", field="ID")
     return AuthnRequest(
         id=id,
-        version=element.get("Version", ""),
+        version=element.get("Version"),
         issuer=issuer_of(element),
-        issued=xml.moment(element.get("IssueInstant", ""), field="IssueInstant"),
+        issued=xml.needed_moment(element, "IssueInstant"),
         destination=element.get("Destination"),
         consumer_url=element.get("AssertionConsumerServiceURL"),
         consumer_index=element.get("AssertionConsumerServiceIndex"),

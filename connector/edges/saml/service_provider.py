@@ -219,5 +219,5 @@ def _certificate(element: Element) -> x509.Certificate:
 
 def valid_until(root: Element, role: Element) -> datetime | None:
     """When the metadata end: the earlier of what the entity and the role say."""
-    ends = [one.get("validUntil") for one in (root, role)]
-    return min((xml.moment(end, field="validUntil") for end in ends if end), default=None)
+    ends = [xml.moment(one, "validUntil") for one in (root, role)]
+    return min(filter(None, ends), default=None)

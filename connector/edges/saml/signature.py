@@ -83,7 +83,7 @@ class Signer:
         xml.add(signature, DS, "SignatureValue", base64.b64encode(self.over(xml.canonical(info))).decode())
         data = xml.add(xml.add(signature, DS, "KeyInfo"), DS, "X509Data")
         xml.add(data, DS, "X509Certificate", self._certificate)
-        element.insert(_position(element), signature)
+        element.insert(0 if _issuer(element) is None else 1, signature)
 
     def over(self, octets: bytes) -> bytes:
         """The signature value over octets, in the form of RFC 6931 (r and s side by side for ECDSA)."""
@@ -127,10 +127,6 @@ def same_key(certificate: x509.Certificate, key: PublicKey) -> bool:
     """Whether that is the certificate's key."""
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return hmac.compare_digest(certificate.public_key().public_bytes(*form), key.public_bytes(*form))
-
-
-def _position(element: Element) -> int:
-    return 0 if _issuer(element) is None else 1
 
 
 def usable_key(key: PublicKey) -> bool:
@@ -264,7 +260,7 @@ def _fits(key: PublicKey, octets: bytes, value: bytes, hash_algorithm: hashes.Ha
             half = (key.curve.key_size + 7) // 8
             if len(value) != 2 * half:
                 return False
-            numbers = int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big")
+            numbers = int.from_bytes(value[:half]), int.from_bytes(value[half:])
             key.verify(encode_dss_signature(*numbers), octets, ec.ECDSA(hash_algorithm))
     except InvalidSignature:
         return False
@@ -279,5 +275,4 @@ def _take_out(signature: Element) -> None:
         before.tail = (before.tail or "") + tail
     else:
         parent.text = (parent.text or "") + tail
-    signature.tail = None
     parent.remove(signature)

@@ -34,8 +34,8 @@ def answer(idp: IdentityProvider, content: bytes) -> bytes:
 def _check(idp: IdentityProvider, element: Element, issuer: str) -> None:
     now = idp.domain.database.clock()
     request.check_addressed(element, issuer, "LogoutRequest", idp.location("slo"), now)
-    until = element.get("NotOnOrAfter")
-    if until is not None and xml.moment(until, field="NotOnOrAfter") + request.SKEW <= now:
+    until = xml.moment(element, "NotOnOrAfter")
+    if until is not None and until + request.SKEW <= now:
         raise Invalid("the LogoutRequest has expired", field="NotOnOrAfter")
 
 

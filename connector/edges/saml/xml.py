@@ -18,6 +18,7 @@ _MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 64
 _SPACES = " \t\r\n"
 _HARDENED: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+_WITHOUT_COMMENTS: dict[str, Any] = {**_HARDENED, "remove_comments": True}
 
 
 def parse(content: bytes, *, what: str) -> Element:
@@ -42,7 +43,7 @@ def parse(content: bytes, *, what: str) -> Element:
 
 def without_comments(content: bytes, *, what: str) -> bytes:
     """A document that is trusted as a whole, such as metadata that an operator gives, without comments: makers put some there."""
-    parser = etree.XMLParser(remove_comments=True, **_HARDENED)
+    parser = etree.XMLParser(**_WITHOUT_COMMENTS)
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as problem:
@@ -79,7 +80,7 @@ def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
 
 def serialise(element: Element) -> bytes:
     """The document as it is sent."""
-    return etree.tostring(element, encoding="UTF-8", xml_declaration=False)
+    return etree.tostring(element, encoding="UTF-8")
 
 
 def name(namespace: str, local: str) -> str:
@@ -125,12 +126,21 @@ def flag(element: Element, attribute: str, *, default: bool = False) -> bool:
     return value.strip(_SPACES) in ("true", "1")
 
 
-def moment(text: str, *, field: str) -> datetime:
-    """An xs:dateTime; SAML core section 1.3.3 wants UTC."""
+def moment(element: Element, attribute: str) -> datetime | None:
+    """An xs:dateTime attribute; SAML core section 1.3.3 wants UTC."""
+    text = element.get(attribute)
     try:
-        return from_text(text)
+        return None if text is None else from_text(text)
     except ValueError as problem:
-        raise Invalid(f"{field} is not a date and time in UTC", field=field) from problem
+        raise Invalid(f"{attribute} is not a date and time in UTC", field=attribute) from problem
+
+
+def needed_moment(element: Element, attribute: str) -> datetime:
+    """The same, of an attribute that must be there."""
+    found = moment(element, attribute)
+    if found is None:
+        raise Invalid(f"{local_name(element)} must have {attribute}, a date and time in UTC", field=attribute)
+    return found
 
 
 def instant(moment: datetime) -> str:

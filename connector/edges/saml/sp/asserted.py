@@ -56,11 +56,11 @@ def read(assertion: Element, bounds: Bounds) -> Asserted:
         ends = _conditions(_needed(assertion, "Conditions"), bounds)
         request, confirmed_until = _confirmed(subject, bounds)
         statement = _needed(assertion, "AuthnStatement")
-        authenticated = xml.moment(statement.get("AuthnInstant", ""), field="AuthnInstant")
+        authenticated = xml.needed_moment(statement, "AuthnInstant")
         if authenticated > bounds.now + SKEW:
             raise NotAccepted(Code.TIME, "AuthnInstant is in the future")
         return Asserted(
-            id=assertion.get("ID", ""),
+            id=str(assertion.get("ID")),
             name_id=xml.canonical(name_id).decode(),
             subject=text,
             format=name_id.get("Format"),
@@ -79,7 +79,7 @@ def _conditions(conditions: Element, bounds: Bounds) -> datetime | None:
     strangers = [one for one in conditions if one.tag not in _KNOWN_CONDITIONS]
     if strangers:
         raise Invalid(f"the condition {xml.local_name(strangers[0])} is not known here")
-    begins, ends = (_moment(conditions, name) for name in ("NotBefore", "NotOnOrAfter"))
+    begins, ends = (xml.moment(conditions, name) for name in ("NotBefore", "NotOnOrAfter"))
     if begins is not None and begins > bounds.now + SKEW:
         raise NotAccepted(Code.TIME, f"the assertion is not good before {xml.instant(begins)}")
     if ends is not None and ends <= bounds.now:
@@ -100,7 +100,7 @@ def _confirmed(subject: Element, bounds: Bounds) -> tuple[str | None, datetime]:
         data = xml.only(confirmation, SAML, "SubjectConfirmationData")
         if confirmation.get("Method") != names.BEARER or data is None:
             continue
-        ends = _moment(data, "NotOnOrAfter")
+        ends = xml.moment(data, "NotOnOrAfter")
         if data.get("Recipient") != bounds.acs:
             problem = NotAccepted(Code.NOT_FOR_US, f"Recipient is not {bounds.acs}")
         elif data.get("NotBefore") is not None or ends is None:
@@ -113,7 +113,7 @@ def _confirmed(subject: Element, bounds: Bounds) -> tuple[str | None, datetime]:
 
 
 def _session_until(statement: Element, bounds: Bounds) -> datetime | None:
-    until = _moment(statement, "SessionNotOnOrAfter")
+    until = xml.moment(statement, "SessionNotOnOrAfter")
     if until is not None and until <= bounds.now:
         raise NotAccepted(Code.TIME, "the session at the IdP has ended")
     return until
@@ -136,11 +136,6 @@ def _attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
             name = attribute.get("Name", "")
             found[name] = (*found.get(name, ()), *filter(None, map(xml.text_of, values)))
     return found
-
-
-def _moment(element: Element, attribute: str) -> datetime | None:
-    value = element.get(attribute)
-    return None if value is None else xml.moment(value, field=attribute)
 
 
 def _needed(parent: Element, local: str) -> Element:

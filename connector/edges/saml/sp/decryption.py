@@ -4,7 +4,7 @@ CBC tells whoever can make up messages what is inside them (a padding oracle), a
 where the signature of the Response, which was verified, is over what is encrypted. RSA 1.5 is refused. Every failure is one and the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -35,7 +35,7 @@ _MASKS: dict[str, type[hashes.HashAlgorithm]] = {
     _XENC11 + "mgf1sha384": hashes.SHA384,
     _XENC11 + "mgf1sha512": hashes.SHA512,
 }
-_NONCE, _TAG, _BLOCK = 12, 16, 16
+_NONCE, _BLOCK = 12, 16
 _MOST_KEYS = 5  # an assertion may be encrypted to several recipients; each costs us a private-key operation
 
 
@@ -46,8 +46,8 @@ def decrypted(encrypted: Element, keys: Sequence[SigningKey], *, authentic: bool
     """
     data = xml.only(encrypted, XENC, "EncryptedData")
     wrapped = list(encrypted.iter(xml.name(XENC, "EncryptedKey")))
-    algorithm = _algorithm(data) if data is not None else ""
-    if data is None or algorithm not in (*_GCM, *_CBC) or not 1 <= len(wrapped) <= _MOST_KEYS:
+    algorithm = _algorithm(data) if data is not None else None
+    if data is None or algorithm is None or algorithm not in (*_GCM, *_CBC) or not 1 <= len(wrapped) <= _MOST_KEYS:
         raise Invalid("the assertion is not encrypted with AES and at least one EncryptedKey")
     if algorithm in _CBC and not authentic:
         raise Invalid("the assertion is encrypted with CBC: use GCM, or sign the Response as well")
@@ -74,8 +74,7 @@ def _open(key: SigningKey, scheme: padding.OAEP, wrapped: bytes, content: bytes,
 
 
 def _by_gcm(secret: bytes, content: bytes) -> bytes:
-    if len(content) < _NONCE + _TAG:
-        raise ValueError("too short for a tag of 16 bytes")
+    """The library takes tags of 16 bytes only."""
     return AESGCM(secret).decrypt(content[:_NONCE], content[_NONCE:], None)
 
 
@@ -93,16 +92,22 @@ def _oaep(wrapped: Element) -> padding.OAEP:
     if method is None or _algorithm(wrapped) not in (RSA_OAEP, _XENC11 + "rsa-oaep"):
         raise Invalid("the assertion's key is not encrypted with RSA-OAEP")
     digest, mask = xml.only(method, DS, "DigestMethod"), xml.only(method, _XENC11, "MGF")
-    hash = _HASHES.get(digest.get("Algorithm", "") if digest is not None else DS + "sha1")
-    mask_hash = _MASKS.get(mask.get("Algorithm", "") if mask is not None else _XENC11 + "mgf1sha1")
+    hash, mask_hash = _named(digest, _HASHES, DS + "sha1"), _named(mask, _MASKS, _XENC11 + "mgf1sha1")
     if hash is None or mask_hash is None:
         raise Invalid("the assertion's key is encrypted with RSA-OAEP of a kind that is not known")
     return padding.OAEP(padding.MGF1(mask_hash()), hash(), None)
 
 
-def _algorithm(element: Element) -> str:
+def _named(
+    method: Element | None, known: Mapping[str, type[hashes.HashAlgorithm]], default: str
+) -> type[hashes.HashAlgorithm] | None:
+    """What of these the method names; the default where there is no method."""
+    return known.get(default if method is None else str(method.get("Algorithm")))
+
+
+def _algorithm(element: Element) -> str | None:
     method = xml.only(element, XENC, "EncryptionMethod")
-    return method.get("Algorithm", "") if method is not None else ""
+    return method.get("Algorithm") if method is not None else None
 
 
 def _value(element: Element) -> bytes:

@@ -90,9 +90,8 @@ def asked(sp: Sp, arrived: Arrived) -> Answer:
         if name_id is None:
             raise NotAccepted(Code.MALFORMED, "the LogoutRequest names no NameID, or an encrypted one")
         indexes = [xml.text_of(one) for one in element.findall(xml.name(SAMLP, "SessionIndex"))]
-        until = element.get("NotOnOrAfter")
-        now = sp.domain.database.clock()
-        if until is not None and xml.moment(until, field="NotOnOrAfter") + SKEW <= now:
+        until, now = xml.moment(element, "NotOnOrAfter"), sp.domain.database.clock()
+        if until is not None and until + SKEW <= now:
             raise NotAccepted(Code.TIME, "the LogoutRequest has expired")
     with sp.domain.change(SYSTEM) as unit:
         once = f"{idp.entity_id} {element.get('ID')}"
@@ -131,6 +130,6 @@ def _authenticated(sp: Sp, there: IdentityProvider, arrived: Arrived, kind: str)
         raise NotAccepted(Code.MALFORMED, f"the {kind} must have an ID, Version 2.0, and the signer as Issuer")
     if element.get("Destination") not in (None, sp.slo, sp.slo + "/soap"):
         raise NotAccepted(Code.NOT_FOR_US, f"Destination is not {sp.slo}")
-    if abs(now - xml.moment(element.get("IssueInstant", ""), field="IssueInstant")) > SKEW:
+    if abs(now - xml.needed_moment(element, "IssueInstant")) > SKEW:
         raise NotAccepted(Code.TIME, "IssueInstant is more than five minutes away from our clock")
     return element

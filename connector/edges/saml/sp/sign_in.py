@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from connector.core.errors import Invalid, NotFound
 from connector.domain import sign_in, workforce
@@ -55,14 +54,12 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = F
     return Departure(address, started.cookie)
 
 
-def local_page(next: str | None) -> str:
+def local_page(next: str) -> str:
     """A page of ours to go on to; the front page for anything that might lead elsewhere."""
-    text = next or "/"
-    parts = urlsplit(text)
-    plain = text.isascii() and text.isprintable() and not any(sign in text for sign in " \\")
-    if parts.scheme or parts.netloc or not plain or not text.startswith("/") or text.startswith("//"):
+    plain = next.isascii() and next.isprintable() and not any(sign in next for sign in " \\")
+    if not plain or not next.startswith("/") or next.startswith("//"):
         return "/"
-    return text[:2000]
+    return next[:2000]
 
 
 def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta) -> Begun | Refused:

@@ -50,14 +50,18 @@ GOOD = confirmation(Recipient=ACS, NotOnOrAfter=UNTIL, InResponseTo="_request")
         (without("saml:Conditions"), "^Assertion has no Conditions$"),
         (replaced("</saml:Conditions>", "</saml:Conditions><saml:Conditions/>"), "^Assertion has more than one Conditions$"),
         (without("saml:AuthnStatement"), "^Assertion has no AuthnStatement$"),
-        (replaced("</saml:AuthnStatement>", '</saml:AuthnStatement><saml:AuthnStatement/>'), "^Assertion has more than one AuthnStatement$"),
-        (replaced('AuthnInstant="2027-03-01T12:00:00Z"', ""), "^AuthnInstant is not a date and time in UTC$"),
+        (replaced("</saml:AuthnStatement>", '</saml:AuthnStatement><saml:AuthnStatement/>'),
+         "^Assertion has more than one AuthnStatement$"),
+        (replaced('AuthnInstant="2027-03-01T12:00:00Z"', ""), "^AuthnStatement must have AuthnInstant, a date and time in UTC$"),
         (without("saml:AuthnContext"), "^AuthnStatement has no AuthnContext$"),
-        (replaced("</saml:AuthnContextClassRef>", "</saml:AuthnContextClassRef><saml:AuthnContextClassRef/>"), "^AuthnContext has more than one AuthnContextClassRef$"),
+        (replaced("</saml:AuthnContextClassRef>", "</saml:AuthnContextClassRef><saml:AuthnContextClassRef/>"),
+         "^AuthnContext has more than one AuthnContextClassRef$"),
         (replaced('NotBefore="2027-03-01T11:59:00Z"', 'NotBefore="soon"'), "^NotBefore is not a date"),
         (replaced(f'11:59:00Z" NotOnOrAfter="{UNTIL}"', '11:59:00Z" NotOnOrAfter="late"'), "^NotOnOrAfter is not a date"),
-        (replaced("<saml:AudienceRestriction>", "<saml:Condition/><saml:AudienceRestriction>"), "^the condition Condition is not known here$"),
-        (replaced("<saml:AudienceRestriction>", '<x:OneTimeUse xmlns:x="urn:x"/><saml:AudienceRestriction>'), "^the condition OneTimeUse is not known here$"),
+        (replaced("<saml:AudienceRestriction>", "<saml:Condition/><saml:AudienceRestriction>"),
+         "^the condition Condition is not known here$"),
+        (replaced("<saml:AudienceRestriction>", '<x:OneTimeUse xmlns:x="urn:x"/><saml:AudienceRestriction>'),
+         "^the condition OneTimeUse is not known here$"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("sign", ["assertion", "response"])
@@ -117,9 +121,7 @@ def test_an_assertion_is_good_from_its_beginning_less_what_clocks_differ() -> No
 
     assert accepted(written(before=-minutes)).assertion.subject == "ada"
     assert accepted(written(change=replaced(' NotBefore="2027-03-01T11:59:00Z"', ""))).assertion.subject == "ada"
-    refused(
-        written(before=-minutes - 1 / 60), Code.TIME, "^the assertion is not good before 2027-03-01T12:03:01Z$"
-    )
+    refused(written(before=-minutes - 1 / 60), Code.TIME, "^the assertion is not good before 2027-03-01T12:03:01Z$")
 
 
 def test_an_assertion_is_good_until_its_end_and_not_at_it() -> None:
@@ -127,9 +129,7 @@ def test_an_assertion_is_good_until_its_end_and_not_at_it() -> None:
         return replaced(f'11:59:00Z" NotOnOrAfter="{UNTIL}"', f'11:59:00Z" NotOnOrAfter="{moment}"')
 
     assert accepted(written(change=ends("2027-03-01T12:00:01Z"))).assertion.good_until == NOW + SECOND
-    refused(
-        written(change=ends("2027-03-01T12:00:00Z")), Code.TIME, "^the assertion ended at 2027-03-01T12:00:00Z$"
-    )
+    refused(written(change=ends("2027-03-01T12:00:00Z")), Code.TIME, "^the assertion ended at 2027-03-01T12:00:00Z$")
     late = ends("2027-03-01T12:09:00Z")
     assert accepted(written(change=late)).assertion.good_until == NOW + 300 * SECOND, "the sooner of the two"
     endless = replaced(f'11:59:00Z" NotOnOrAfter="{UNTIL}"', '11:59:00Z"')
@@ -158,15 +158,20 @@ def test_the_session_there_ends_at_its_moment() -> None:
     [
         ([], Code.NOT_FOR_US, "^the assertion has no SubjectConfirmation for bearers$"),
         ([confirmation(BEARER)], Code.NOT_FOR_US, "^the assertion has no SubjectConfirmation for bearers$"),
-        ([confirmation("urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", Recipient=ACS, NotOnOrAfter=UNTIL)], Code.NOT_FOR_US, "no SubjectConfirmation for bearers"),
-        ([confirmation("urn:oasis:names:tc:SAML:2.0:cm:sender-vouches", Recipient=ACS, NotOnOrAfter=UNTIL)], Code.NOT_FOR_US, "no SubjectConfirmation for bearers"),
+        ([confirmation("urn:oasis:names:tc:SAML:2.0:cm:holder-of-key", Recipient=ACS, NotOnOrAfter=UNTIL)], Code.NOT_FOR_US,
+         "no SubjectConfirmation for bearers"),
+        ([confirmation("urn:oasis:names:tc:SAML:2.0:cm:sender-vouches", Recipient=ACS, NotOnOrAfter=UNTIL)], Code.NOT_FOR_US,
+         "no SubjectConfirmation for bearers"),
         ([confirmation(NotOnOrAfter=UNTIL)], Code.NOT_FOR_US, f"^Recipient is not {ACS}$"),
         ([confirmation(Recipient=ACS + "/", NotOnOrAfter=UNTIL)], Code.NOT_FOR_US, f"^Recipient is not {ACS}$"),
         ([confirmation(Recipient=ACS)], Code.MALFORMED, "^SubjectConfirmationData must have NotOnOrAfter and no NotBefore$"),
-        ([confirmation(Recipient=ACS, NotOnOrAfter=UNTIL, NotBefore=instant(NOW))], Code.MALFORMED, "^SubjectConfirmationData must have NotOnOrAfter and no NotBefore$"),
+        ([confirmation(Recipient=ACS, NotOnOrAfter=UNTIL, NotBefore=instant(NOW))], Code.MALFORMED,
+         "^SubjectConfirmationData must have NotOnOrAfter and no NotBefore$"),
         ([confirmation(Recipient=ACS, NotOnOrAfter="late")], Code.MALFORMED, "^NotOnOrAfter is not a date and time in UTC$"),
-        ([confirmation(Recipient=ACS, NotOnOrAfter=instant(NOW))], Code.TIME, "^the assertion could be brought until 2027-03-01T12:00:00Z$"),
-        ([GOOD.replace("/>", "/><saml:SubjectConfirmationData/>")], Code.MALFORMED, "^SubjectConfirmation has more than one SubjectConfirmationData$"),
+        ([confirmation(Recipient=ACS, NotOnOrAfter=instant(NOW))], Code.TIME,
+         "^the assertion could be brought until 2027-03-01T12:00:00Z$"),
+        ([GOOD.replace("/>", "/><saml:SubjectConfirmationData/>")], Code.MALFORMED,
+         "^SubjectConfirmation has more than one SubjectConfirmationData$"),
     ],
 )  # fmt: skip
 def test_an_assertion_that_nobody_may_bring_here_now_is_refused(

@@ -29,6 +29,11 @@ ASSERTION = (
     "</saml:AudienceRestriction></saml:Conditions></saml:Assertion>"
 )
 
+FOR_ANOTHER = (
+    '<saml:AttributeStatement><saml:Attribute Name="urn:agentidp:attributes:delegate"/></saml:AttributeStatement>'
+    "</saml:Assertion>"
+)
+
 Verify = Callable[..., OwnAssertion]
 
 
@@ -71,11 +76,12 @@ def test_our_token_endpoint_is_as_good_an_audience(verify: Verify) -> None:
         (replaced(instant(NOW + 90 * SECOND), instant(NOW)), "^these do not fit: NotOnOrAfter$"),
         (replaced(instant(NOW + 60 * SECOND), instant(NOW)), "^these do not fit: NotOnOrAfter$"),
         (replaced("<saml:AudienceRestriction>", "<saml:OneTimeUse/><saml:AudienceRestriction>"), "^these do not fit: Condition$"),
-        (replaced("</saml:Assertion>", '<saml:AttributeStatement><saml:Attribute Name="urn:agentidp:attributes:delegate"/></saml:AttributeStatement></saml:Assertion>'), "^these do not fit: delegate$"),
-        (lambda text: replaced(":bearer", ":x")(replaced(f"<saml:Issuer>{US}", "<saml:Issuer>x")(text)), "^these do not fit: Issuer, SubjectConfirmation$"),
-        (replaced(f'NotBefore="{instant(NOW)}"', ""), "^NotBefore is not a date and time in UTC$"),
-        (replaced(f'NotOnOrAfter="{instant(NOW + 90 * SECOND)}"', ""), "^NotOnOrAfter is not a date and time in UTC$"),
-        (replaced(f'NotOnOrAfter="{instant(NOW + 60 * SECOND)}"', ""), "^NotOnOrAfter is not a date and time in UTC$"),
+        (replaced("</saml:Assertion>", FOR_ANOTHER), "^these do not fit: delegate$"),
+        (lambda text: replaced(":bearer", ":x")(replaced(f"<saml:Issuer>{US}", "<saml:Issuer>x")(text)),
+         "^these do not fit: Issuer, SubjectConfirmation$"),
+        (replaced(f'NotBefore="{instant(NOW)}"', ""), "^Conditions must have NotBefore,"),
+        (replaced(f'NotOnOrAfter="{instant(NOW + 90 * SECOND)}"', ""), "^Conditions must have NotOnOrAfter,"),
+        (replaced(f'NotOnOrAfter="{instant(NOW + 60 * SECOND)}"', ""), "^SubjectConfirmationData must have NotOnOrAfter,"),
         (without("saml:Issuer"), "^Assertion has no Issuer$"),
         (without("saml:Subject"), "^Assertion has no Subject$"),
         (without("saml:NameID"), "^Subject has no NameID$"),

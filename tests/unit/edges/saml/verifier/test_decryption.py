@@ -1,66 +1,37 @@
 """What an encrypted assertion is opened with: the algorithms that are taken, each with its key's size, and nothing else."""
 
-import base64
-import os
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connector.core.errors import Invalid
 from connector.core.keys import SigningKey
 from connector.edges.saml import xml
 from connector.edges.saml.sp import decryption
-from tests.unit.edges.saml.verifier import forge
-from tests.unit.edges.saml.verifier.believed import our_key, our_pair
+from tests.unit.edges.saml.verifier import forge, sealing
+from tests.unit.edges.saml.verifier.believed import our_key
+from tests.unit.edges.saml.verifier.sealing import (
+    CBC,
+    GCM,
+    MGF1P,
+    OAEP,
+    PLAIN,
+    SECRET,
+    XENC,
+    XENC11,
+    by_cbc,
+    by_gcm,
+    method,
+    value,
+    wrapped,
+)
 
-XENC = forge.XENC
-XENC11 = "http://www.w3.org/2009/xmlenc11#"
-GCM, CBC = XENC11 + "aes256-gcm", XENC + "aes256-cbc"
-MGF1P, OAEP = XENC + "rsa-oaep-mgf1p", XENC11 + "rsa-oaep"
-PLAIN = b"<a>what is inside</a>"
 NONE_OF_OURS = "^the assertion cannot be decrypted with any of our keys$"
 NOT_AES = "^the assertion is not encrypted with AES and at least one EncryptedKey$"
-SHA: dict[str, Any] = {"1": hashes.SHA1, "256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 
 
-def method(algorithm: str, inside: str = "") -> str:
-    return f'<e:EncryptionMethod Algorithm="{algorithm}">{inside}</e:EncryptionMethod>'
-
-
-def value(octets: bytes) -> str:
-    return f"<e:CipherData><e:CipherValue>{base64.b64encode(octets).decode()}</e:CipherValue></e:CipherData>"
-
-
-def by_gcm(secret: bytes, plain: bytes = PLAIN) -> bytes:
-    nonce = os.urandom(12)
-    return nonce + AESGCM(secret).encrypt(nonce, plain, None)
-
-
-def by_cbc(secret: bytes, padded: bytes | None = None) -> bytes:
-    vector = os.urandom(16)
-    padded = PLAIN + bytes(10) + b"\x0b" if padded is None else padded
-    encryptor = Cipher(algorithms.AES(secret), modes.CBC(vector)).encryptor()
-    return vector + encryptor.update(padded) + encryptor.finalize()
-
-
-def wrapped(secret: bytes, *, to: Any = None, scheme: str = "", hash: str = "1", mask: str = "1") -> str:
-    key = (to or our_pair().key).public_key()
-    octets = key.encrypt(secret, padding.OAEP(padding.MGF1(SHA[mask]()), SHA[hash](), None))
-    return f"<e:EncryptedKey>{scheme or method(MGF1P)}{value(octets)}</e:EncryptedKey>"
-
-
-def sealed(content: str, *keys: str, data: str = "") -> Any:
-    """An EncryptedAssertion; `data` instead of all that would be in EncryptedData."""
-    inside = data or f"{content}<d:KeyInfo>{''.join(keys)}</d:KeyInfo>"
-    text = (
-        f'<a:EncryptedAssertion xmlns:a="{forge.SAML}" xmlns:e="{XENC}" xmlns:d="{forge.DS}" xmlns:n="{XENC11}">'
-        f"<e:EncryptedData>{inside}</e:EncryptedData></a:EncryptedAssertion>"
-    )
-    return xml.parse(text.encode(), what="message")
+def sealed(content: str, *keys: str) -> Any:
+    return xml.parse(sealing.sealed(content, *keys).encode(), what="message")
 
 
 def opened(element: Any, *, keys: list[SigningKey] | None = None, authentic: bool = False) -> bytes:
@@ -70,9 +41,6 @@ def opened(element: Any, *, keys: list[SigningKey] | None = None, authentic: boo
 def refused(element: Any, sentence: str = NONE_OF_OURS, **options: Any) -> None:
     with pytest.raises(Invalid, match=sentence):
         opened(element, **options)
-
-
-SECRET = bytes(range(32))
 
 
 @pytest.mark.parametrize("size", [16, 24, 32])
@@ -157,9 +125,12 @@ CONTENT = method(GCM) + value(by_gcm(SECRET))
         (lambda: sealed(method(GCM), wrapped(SECRET)), "^the assertion's CipherValue is missing$"),
         (lambda: sealed(method(GCM) + "<e:CipherData/>", wrapped(SECRET)), "^the assertion's CipherValue is missing$"),
         (lambda: sealed(method(GCM) + value(b"") * 2, wrapped(SECRET)), "^EncryptedData has more than one CipherData$"),
-        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue>!</e:CipherValue></e:CipherData>", wrapped(SECRET)), "^CipherValue is not base64$"),
-        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue/><e:CipherValue/></e:CipherData>", wrapped(SECRET)), "^CipherData has more than one CipherValue$"),
-        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue><x/></e:CipherValue></e:CipherData>", wrapped(SECRET)), "^CipherValue must hold text only$"),
+        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue>!</e:CipherValue></e:CipherData>", wrapped(SECRET)),
+         "^CipherValue is not base64$"),
+        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue/><e:CipherValue/></e:CipherData>", wrapped(SECRET)),
+         "^CipherData has more than one CipherValue$"),
+        (lambda: sealed(method(GCM) + "<e:CipherData><e:CipherValue><x/></e:CipherValue></e:CipherData>", wrapped(SECRET)),
+         "^CipherValue must hold text only$"),
     ],
 )  # fmt: skip
 def test_what_is_not_encrypted_as_it_should_be_is_refused(element: Any, sentence: str) -> None:

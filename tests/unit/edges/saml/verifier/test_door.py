@@ -4,7 +4,7 @@ import base64
 import itertools
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ from connector.edges.saml.sp.provider import Sp
 from connector.edges.saml.sp.refusal import NotAccepted
 from connector.storage import audit, sign_ins
 from connector.storage.db import Database
+from tests.unit.edges.saml.verifier import forge
 from tests.unit.edges.saml.verifier.believed import NOW, corp, written
-from tests.workforce_idp import ACS, SP, at_that_time, message_of
+from tests.workforce_idp import ACS, SP, Says, at_that_time, encrypted, message_of
 
 LIFE = timedelta(hours=8)
 
@@ -84,6 +85,7 @@ def test_we_are_below_our_address(door: Door) -> None:
 
     assert (sp.entity_id, sp.acs, sp.slo) == (SP, ACS, "https://connector.example/saml/sp/slo")
     assert sp.location("x") == "https://connector.example/saml/x"
+    assert replace(sp, base_url="https://x.example/boX").acs == "https://x.example/boX/saml/acs"
     assert [one.id for one in sp.keys] == [one.id for one in sp.domain.keys.all("sp")]
 
 
@@ -99,9 +101,9 @@ def test_the_request_says_who_asks_whom_and_where_the_answer_goes(door: Door) ->
         "AssertionConsumerServiceURL": ACS,
         "ProtocolBinding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
     }
-    assert [(one.tag.partition("}")[2], one.text, dict(one.attrib)) for one in message] == [
-        ("Issuer", SP, {}),
-        ("NameIDPolicy", None, {"AllowCreate": "true"}),
+    assert [(one.tag, one.text, dict(one.attrib)) for one in message] == [
+        ("{urn:oasis:names:tc:SAML:2.0:assertion}Issuer", SP, {}),
+        ("{urn:oasis:names:tc:SAML:2.0:protocol}NameIDPolicy", None, {"AllowCreate": "true"}),
     ]
     assert browser.cookie and browser.cookie.startswith("acl_")
     assert door.leave(cookie="mine")[1].cookie == "mine"
@@ -188,6 +190,16 @@ def test_an_answer_of_our_idp_that_does_not_fit_leaves_an_event(
     assert door.events() == [("sign-in:refused", sentence)]
 
 
+def test_what_is_encrypted_to_us_is_opened(door: Door) -> None:
+    message, browser = door.leave()
+    certificate = door.sp.domain.keys.active("sp").certificate
+    assert certificate is not None
+    says = Says(request=message.get("ID"))
+    sealed = encrypted(forge.signed(corp().assertion(says, NOW), corp().keys.key), certificate)
+
+    assert isinstance(door.bring(corp().response(sealed, says, NOW), browser), Begun)
+
+
 def test_what_the_other_library_does_not_take_is_disputed(door: Door) -> None:
     message, browser = door.leave()
     odd = written(request=message.get("ID"), change=lambda text: text.replace("<saml:Subject>", '<saml:Subject x="y">'))
@@ -246,10 +258,10 @@ def test_an_idp_is_known_by_its_entity_id(door: Door) -> None:
 @pytest.mark.parametrize(
     ("next", "page"),
     [
-        (None, "/"),
         ("", "/"),
         ("/", "/"),
-        ("/x?y=1#z", "/x?y=1#z"),
+        ("/x?y=1#Z", "/x?y=1#Z"),
+        ("/X", "/X"),
         ("/" + "x" * 1999, "/" + "x" * 1999),
         ("/" + "x" * 2000, "/" + "x" * 1999),
         ("x", "/"),
@@ -264,5 +276,5 @@ def test_an_idp_is_known_by_its_entity_id(door: Door) -> None:
         ("\\\\evil.example", "/"),
     ],
 )
-def test_whoever_signs_in_goes_on_to_a_page_of_ours(next: str | None, page: str) -> None:
+def test_whoever_signs_in_goes_on_to_a_page_of_ours(next: str, page: str) -> None:
     assert sign_in.local_page(next) == page

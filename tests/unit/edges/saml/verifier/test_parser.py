@@ -108,7 +108,7 @@ def test_canonical_form_is_exclusive_and_without_comments() -> None:
 
 
 def test_what_has_no_canonical_form_is_refused() -> None:
-    """"Void canonicalisation": a digest of nothing would be good for everything."""
+    """ "Void canonicalisation": a digest of nothing would be good for everything."""
     with pytest.raises(Invalid, match="cannot be brought into canonical form"):
         xml.canonical(etree.fromstring('<a xmlns="relative"/>'))
 
@@ -158,18 +158,28 @@ def test_a_flag_is_true_or_false(text: str, value: bool) -> None:
 def test_a_flag_that_is_not_there_has_its_default_and_nonsense_is_refused() -> None:
     assert xml.flag(parsed("<a/>"), "f") is False
     assert xml.flag(parsed("<a/>"), "f", default=True) is True
-    for text in ("TRUE", "yes", "", "2"):
+    for text in ("TRUE", "yes", "", "2", "\u00a0true"):
         with pytest.raises(Invalid, match="^f must be true or false$"):
             xml.flag(parsed(f'<a f="{text}"/>'), "f")
 
 
 def test_a_moment_is_in_utc_or_refused_by_the_name_of_its_field() -> None:
-    assert xml.moment("2027-03-01T12:00:00Z", field="Until") == datetime(2027, 3, 1, 12, tzinfo=UTC)
-    assert xml.moment("2027-03-01T12:00:00.250Z", field="Until").microsecond == 250_000
-    for text in ("", "yesterday", "2027-03-01T12:00:00", "2027-03-01"):
-        with pytest.raises(Invalid, match="^Until is not a date and time in UTC$") as caught:
-            xml.moment(text, field="Until")
-        assert caught.value.field == "Until"
+    noon = parsed('<a Until="2027-03-01T12:00:00Z" Since="2027-03-01T12:00:00.250Z"/>')
+
+    for read in (xml.moment, xml.needed_moment):
+        assert read(noon, "Until") == datetime(2027, 3, 1, 12, tzinfo=UTC)
+        assert read(noon, "Since") == datetime(2027, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+        for text in ("", "yesterday", "2027-03-01T12:00:00", "2027-03-01"):
+            with pytest.raises(Invalid, match="^Until is not a date and time in UTC$") as caught:
+                read(parsed(f'<a Until="{text}"/>'), "Until")
+            assert caught.value.field == "Until"
+
+
+def test_a_moment_that_is_not_there_is_none_or_refused() -> None:
+    assert xml.moment(parsed("<a/>"), "Until") is None
+    with pytest.raises(Invalid, match="^a must have Until, a date and time in UTC$") as caught:
+        xml.needed_moment(parsed("<a/>"), "Until")
+    assert caught.value.field == "Until"
 
 
 def test_a_moment_is_written_in_whole_seconds() -> None:

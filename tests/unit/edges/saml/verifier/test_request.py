@@ -103,7 +103,9 @@ def test_an_application_that_signs_signs_each_request() -> None:
     signs = replace(APP, signs_requests=True)
 
     assert accepted(signed(text(Destination=SSO)), signs).signed
-    refused(text(Destination=SSO), "^the application signs its requests, and this one is not signed$", "Signature", signs)
+    refused(
+        text(Destination=SSO), "^the application signs its requests, and this one is not signed$", "Signature", signs
+    )
 
 
 def detached(octets: bytes = b"octets", algorithm: str = forge.MORE + "rsa-sha256") -> Detached:
@@ -171,9 +173,9 @@ def test_a_request_is_as_old_as_five_minutes_or_as_young(offset: timedelta, fits
         refused(content, "^IssueInstant is more than five minutes away from our clock$", "IssueInstant")
 
 
-@pytest.mark.parametrize("instant", ["yesterday", None])
-def test_a_request_says_when_it_was_made(instant: str | None) -> None:
-    refused(text(IssueInstant=instant), "^IssueInstant is not a date and time in UTC$", "IssueInstant")
+def test_a_request_says_when_it_was_made() -> None:
+    refused(text(IssueInstant="yesterday"), "^IssueInstant is not a date and time in UTC$", "IssueInstant")
+    refused(text(IssueInstant=None), "^AuthnRequest must have IssueInstant,", "IssueInstant")
 
 
 @pytest.mark.parametrize("name", ["ForceAuthn", "IsPassive"])
@@ -226,7 +228,9 @@ def test_an_issuer_may_have_the_format_of_entities() -> None:
 )  # fmt: skip
 def test_other_signed_messages_are_addressed_and_fresh_too(content: str, sentence: str, field: str | None) -> None:
     instant = "" if "IssueInstant" in content else ' IssueInstant="2027-03-01T12:00:00Z"'
-    written = f'<p:Logout xmlns:p="{forge.SAMLP}" xmlns:a="{forge.SAML}"{content}{instant}><a:Issuer>me</a:Issuer></p:Logout>'
+    written = (
+        f'<p:Logout xmlns:p="{forge.SAMLP}" xmlns:a="{forge.SAML}"{content}{instant}><a:Issuer>me</a:Issuer></p:Logout>'
+    )
     element = xml.parse(written.encode(), what="x")
 
     def check(issuer: str = "me", kind: str = "Logout") -> None:
@@ -247,5 +251,5 @@ def test_other_signed_messages_are_addressed_and_fresh_too(content: str, sentenc
 
 def test_a_message_without_the_time_is_not_of_now() -> None:
     bare = f'<p:Logout xmlns:p="{forge.SAMLP}" xmlns:a="{forge.SAML}"><a:Issuer>me</a:Issuer></p:Logout>'
-    with pytest.raises(Invalid, match="^IssueInstant is not a date"):
+    with pytest.raises(Invalid, match="^Logout must have IssueInstant"):
         request.check_addressed(xml.parse(bare.encode(), what="x"), "me", "Logout", "https://idp.example/slo", NOW)

@@ -10,7 +10,7 @@ from connector.edges.saml import xml
 from connector.edges.saml.sp import response
 from connector.edges.saml.sp.asserted import Asserted
 from connector.edges.saml.sp.refusal import NotAccepted, refusing
-from tests.unit.edges.saml.verifier import forge
+from tests.unit.edges.saml.verifier import forge, sealing
 from tests.unit.edges.saml.verifier.believed import (
     NOW,
     SECOND,
@@ -32,9 +32,9 @@ DS = 'xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
 
 @pytest.mark.parametrize("sign", ["assertion", "response", "both"])
 def test_what_was_signed_comes_back_as_it_was_said(sign: str) -> None:
-    judged = accepted(
-        written(sign=sign, session_minutes=30, attributes={"groups": ("a", "b")}, change=replaced("<saml:NameID>", '<saml:NameID Format="urn:f">'))
-    )  # fmt: skip
+    form = replaced("<saml:NameID>", '<saml:NameID Format="urn:f">')
+
+    judged = accepted(written(sign=sign, session_minutes=30, attributes={"groups": ("a", "b")}, change=form))
 
     assert judged.opened is None
     assert judged.assertion == Asserted(
@@ -137,17 +137,20 @@ def test_a_response_without_an_assertion_is_refused() -> None:
     ("wrap", "code", "sentence"),
     [
         (replaced('<samlp:Response ', '<samlp:Response a="b" '), None, ""),
-        (replaced(' Version="2.0" IssueInstant="2027-03-01T12:00:00Z" Destination', ' Version="2.1" IssueInstant="2027-03-01T12:00:00Z" Destination'), Code.MALFORMED, "^the Response must have an ID, and Version 2.0$"),
+        (lambda text: text.replace('Version="2.0"', 'Version="2.1"', 1), Code.MALFORMED, "^the Response must have an ID, and Version 2.0$"),
         (without("samlp:Status"), Code.MALFORMED, "^the Response has no StatusCode$"),
         (replaced("</samlp:Status>", "</samlp:Status><samlp:Status/>"), Code.MALFORMED, "^Response has more than one Status$"),
         (without("samlp:StatusCode"), Code.MALFORMED, "^the Response has no StatusCode$"),
         (replaced("<samlp:StatusCode", "<samlp:StatusCode/><samlp:StatusCode"), Code.MALFORMED, "^Status has more than one StatusCode$"),
         (replaced("status:Success", "status:success"), Code.IDP_REFUSED, "^the IdP answered success$"),
-        (replaced('status:Success"/>', 'status:Responder"><samlp:StatusCode Value="urn:x:AuthnFailed"/></samlp:StatusCode>'), Code.IDP_REFUSED, "^the IdP answered Responder, AuthnFailed$"),
+        (replaced('status:Success"/>', 'status:Responder"><samlp:StatusCode Value="urn:x:AuthnFailed"/><x Value="y"/></samlp:StatusCode>'),
+         Code.IDP_REFUSED, "^the IdP answered Responder, AuthnFailed$"),
         (replaced("urn:oasis:names:tc:SAML:2.0:status:Success", "x" * 99), Code.IDP_REFUSED, f"^the IdP answered {'x' * 60}$"),
         (replaced(' Value="urn:oasis:names:tc:SAML:2.0:status:Success"', ""), Code.IDP_REFUSED, "^the IdP answered None$"),
-        (replaced("corp.example/saml</saml:Issuer><samlp:Status>", "corp.example/other</saml:Issuer><samlp:Status>"), Code.SIGNATURE, "^the Response's Issuer is another one$"),
-        (replaced("</saml:Issuer><samlp:Status>", "</saml:Issuer><saml:Issuer/><samlp:Status>"), Code.MALFORMED, "^Response has more than one Issuer$"),
+        (replaced("corp.example/saml</saml:Issuer><samlp:Status>", "corp.example/other</saml:Issuer><samlp:Status>"), Code.SIGNATURE,
+         "^the Response's Issuer is another one$"),
+        (replaced("</saml:Issuer><samlp:Status>", "</saml:Issuer><saml:Issuer/><samlp:Status>"), Code.MALFORMED,
+         "^Response has more than one Issuer$"),
         (without("saml:Issuer"), None, ""),
         (replaced("/saml/acs", "/saml/acs/"), Code.NOT_FOR_US, "^Destination is not https://connector.example/saml/acs$"),
     ],
@@ -204,6 +207,16 @@ def test_an_encrypted_assertion_is_believed_where_the_response_is_signed() -> No
     assert accepted(sealed(corp().assertion(Says(request="_request"), NOW), sign="response")).assertion.subject == "ada"
 
 
+def test_cbc_is_opened_only_in_a_response_that_is_signed() -> None:
+    inside = forge.signed(corp().assertion(Says(request="_request"), NOW), corp().keys.key)
+    octets = sealing.by_cbc(sealing.SECRET, sealing.padded(inside.encode()))
+    content = sealing.sealed(sealing.method(sealing.CBC) + sealing.value(octets), sealing.wrapped(sealing.SECRET))
+    whole = corp().response(content, Says(request="_request"), NOW)
+
+    assert accepted(forge.signed(whole, corp().keys.key)).opened == inside.encode()
+    refused(whole, Code.DECRYPTION, "encrypted with CBC")
+
+
 def test_an_encrypted_assertion_that_nobody_signed_is_refused() -> None:
     """Everybody can encrypt to us."""
     refused(sealed(corp().assertion(Says(), NOW)), Code.SIGNATURE, "^neither the Response nor")
@@ -258,7 +271,8 @@ def test_the_issuer_is_the_responses_or_else_the_assertions() -> None:
         (forge.message().replace("https://idp.example/", " "), "^the Response has no Issuer$"),
         (forge.message("<saml:Assertion/>", issuer=False), "^the Response has no Issuer$"),
         (forge.message("<saml:Issuer>x</saml:Issuer>"), "^Response has more than one Issuer$"),
-        (forge.message("<saml:Assertion><saml:Issuer/><saml:Issuer/></saml:Assertion>", issuer=False), "^Assertion has more than one Issuer$"),
+        (forge.message("<saml:Assertion><saml:Issuer/><saml:Issuer/></saml:Assertion>", issuer=False),
+         "^Assertion has more than one Issuer$"),
         (forge.message().replace("https://idp.example/", "<x/>y"), "^Issuer must hold text only$"),
     ],
 )  # fmt: skip

@@ -163,13 +163,15 @@ def test_it_objects_where_it_reads_other_values(attributes: dict[str, tuple[str,
     assert found == f"python3-saml reads other values of the attribute {name}"
 
 
-def test_structures_among_the_values_are_nothing_to_object_to() -> None:
+def test_structures_and_a_name_that_comes_twice_are_nothing_to_object_to() -> None:
     statement = (
         '<saml:AttributeStatement><saml:Attribute Name="a"><saml:AttributeValue> 1 </saml:AttributeValue>'
         "<saml:AttributeValue><saml:NameID>x</saml:NameID></saml:AttributeValue></saml:Attribute></saml:AttributeStatement>"
     )
-    text = written(change=lambda one: one.replace("</saml:Assertion>", statement + "</saml:Assertion>"))
+    more = statement.replace(" 1 ", "2")
+    text = written(change=lambda one: one.replace("</saml:Assertion>", statement + more + "</saml:Assertion>"))
 
+    assert ours(text).assertion.attributes == {"a": ("1", "2")}
     assert objection(text) is None
 
 
@@ -177,5 +179,7 @@ def test_whatever_it_trips_over_is_an_objection() -> None:
     text = written()
 
     assert objection("no XML", ours(text)) is not None
+    nothing_inside = replace(ours(text), opened=b"<a/>")
+    assert objection(text, nothing_inside) == "python3-saml refuses it: AssertionError"
     broken = replace(expected(), acs=None)  # type: ignore[arg-type]
     assert (objection(text, ours(text), broken) or "").startswith("python3-saml refuses it: ")

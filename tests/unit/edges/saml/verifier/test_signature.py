@@ -156,20 +156,24 @@ TRANSFORM = '<ds:Transform Algorithm="{}"/>'
 @pytest.mark.parametrize(
     ("pieces", "sentence"),
     [
-        ({"canonicalization": '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>'}, "not exclusive C14N"),
+        ({"canonicalization": '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>'},
+         "not exclusive C14N"),
         ({"canonicalization": f'<ds:CanonicalizationMethod Algorithm="{EC}WithComments"/>'}, "not exclusive C14N"),
         ({"canonicalization": "<ds:CanonicalizationMethod/>"}, "not exclusive C14N"),
         ({"canonicalization": ""}, "SignedInfo is not"),
         ({"canonicalization": PIECES["canonicalization"] * 2}, "SignedInfo is not"),
-        ({"canonicalization": f'<ds:CanonicalizationMethod Algorithm="{EC}"><x/></ds:CanonicalizationMethod>'}, "parameters that are not known"),
-        ({"method": '<ds:SignatureMethod Algorithm="{algorithm}"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:SignatureMethod>'}, "not exclusive C14N"),
+        ({"canonicalization": f'<ds:CanonicalizationMethod Algorithm="{EC}"><x/></ds:CanonicalizationMethod>'},
+         "parameters that are not known"),
+        ({"method": '<ds:SignatureMethod Algorithm="{algorithm}"><ds:HMACOutputLength>8</ds:HMACOutputLength></ds:SignatureMethod>'},
+         "not exclusive C14N"),
         ({"method": ""}, "SignedInfo is not"),
         ({"method": "<ds:SignatureMethod/>"}, "algorithm is not accepted"),
         ({"reference": PIECES["reference"] * 2}, "SignedInfo is not"),
         ({"reference": ""}, "SignedInfo is not"),
         ({"signed_info": "<ds:SignedInfo>{reference}{canonicalization}{method}</ds:SignedInfo>"}, "SignedInfo is not"),
         ({"signed_info": '<x:SignedInfo xmlns:x="urn:x">{canonicalization}{method}{reference}</x:SignedInfo>'}, "one SignedInfo"),
-        ({"reference": '<x:Reference xmlns:x="urn:x" URI="{uri}">{transforms}{digest_method}{digest_value}</x:Reference>'}, "SignedInfo is not"),
+        ({"reference": '<x:Reference xmlns:x="urn:x" URI="{uri}">{transforms}{digest_method}{digest_value}</x:Reference>'},
+         "SignedInfo is not"),
         ({"reference": "<ds:Reference>{transforms}{digest_method}{digest_value}</ds:Reference>"}, "does not refer"),
         ({"transforms": ""}, "Reference is not"),
         ({"transforms": PIECES["transforms"] * 2}, "Reference is not"),
@@ -225,7 +229,9 @@ def test_a_message_without_an_id_cannot_be_referred_to() -> None:
 def test_prefixes_that_are_signed_as_inclusive_are_kept_and_count() -> None:
     """As xsi:type needs them: the prefix stands in a value, where exclusive C14N does not look for it."""
     text = message('<x xmlns:a="urn:a" type="a:b"/>', id="_1")
-    exclusive = f'<ds:Transform Algorithm="{EC}"><ec:InclusiveNamespaces xmlns:ec="{EC}" PrefixList="a samlp"/></ds:Transform>'
+    exclusive = (
+        f'<ds:Transform Algorithm="{EC}"><ec:InclusiveNamespaces xmlns:ec="{EC}" PrefixList="a samlp"/></ds:Transform>'
+    )
 
     found = verify(signed(text, prefixes="a samlp", exclusive=exclusive))
 
