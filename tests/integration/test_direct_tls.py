@@ -9,6 +9,7 @@ import requests
 
 from connector.client import AgentClient, Certificate, PrivateKey, TokenRefused
 from tests.acceptance.road import Agent, Connector
+from tests.integration import hok_app
 from tests.servers.pki import Pki, self_signed
 from tests.servers.process import HOST, ServerProcess, accepts_connections, free_port
 
@@ -85,6 +86,28 @@ def test_a_certificate_shown_in_tls_gets_a_token_that_is_bound_to_it(
     assert session.get(f"{gunicorn}/scim/v2/Me").status_code == 401
     with pytest.raises(TokenRefused, match="invalid_client"):
         AgentClient(gunicorn, Certificate(agent.id, *other), verify=str(pki.ca_file)).token()
+
+
+def test_an_assertion_over_ecp_is_for_whoever_holds_the_key_that_was_shown_in_tls(
+    connector: Connector, agent: Agent, gunicorn: str, pki: Pki, tmp_path: Path
+) -> None:
+    """SAML holder-of-key: the certificate of this very connection is in it, and without one there is no assertion."""
+    hok_app.register(connector)
+    connector.run("agent", "tls-name", agent.name, "subject_dn:CN=bot,O=Example")
+    keys, ca = pki.client("bot"), str(pki.ca_file)
+    own, other = (tuple(map(str, one.write(tmp_path, name))) for one, name in ((keys, "own"), (pki.client("x"), "x")))
+
+    shown = hok_app.confirmed(hok_app.ecp(gunicorn, agent, ca=ca, certificate=own))
+
+    assert shown == (["holder-of-key"], keys.certificate_der, "TLSClient")
+    hok_app.refused(hok_app.ecp(gunicorn, agent, ca=ca, certificate=other))
+    hok_app.refused(hok_app.ecp(gunicorn, agent, ca=ca, certificate=None))
+    plain = AgentClient(gunicorn, PrivateKey(agent.id, agent.key), verify=ca).token().text
+    hok_app.refused(hok_app.ecp(gunicorn, agent, ca=ca, certificate=own, token=plain))
+    bound = AgentClient(gunicorn, Certificate(agent.id, *own), verify=ca).token().text
+    answer = hok_app.ecp(gunicorn, agent, ca=ca, certificate=own, token=bound)
+    assert hok_app.confirmed(answer)[:2] == (["holder-of-key"], keys.certificate_der)
+    hok_app.refused(hok_app.ecp(gunicorn, agent, ca=ca, certificate=other, token=bound))
 
 
 def test_a_header_is_not_believed_where_tls_ends_here(

@@ -11,6 +11,7 @@ import requests
 
 from connector.client import AgentClient, Certificate, DPoPKey, PrivateKey, Secret, TokenRefused
 from tests.acceptance.road import Connector
+from tests.integration import hok_app
 from tests.servers.availability import require
 from tests.servers.nginx import Nginx
 from tests.servers.pki import self_signed
@@ -97,6 +98,23 @@ def test_a_name_in_a_certificate_of_a_trusted_ca_stands_for_the_agent(site):
     forged = self_signed("mtls-bot", organization="Example")
     with pytest.raises(TokenRefused, match="invalid_client"):
         site.client(site.with_certificate(forged, "forged")).token()
+
+
+def test_an_assertion_over_ecp_is_for_whoever_holds_the_key_that_nginx_has_seen(site):
+    """SAML holder-of-key behind a proxy: the certificate is the one of the agent's connection to nginx, self-signed or not."""
+    hok_app.register(site.connector)
+    keys = self_signed("hok-bot")
+    own = site.with_certificate(keys, "hok")
+    other = site.with_certificate(self_signed("hok-bot"), "hok-other")
+    site.connector.run("agent", "certificate", site.agent.name, "--pem", own.certificate)
+
+    def ask(shown, **more):
+        pair = (shown.certificate, shown.key) if shown else None
+        return hok_app.ecp(site.nginx.url, site.agent, ca=site.ca, certificate=pair, **more)
+
+    assert hok_app.confirmed(ask(own)) == (["holder-of-key"], keys.certificate_der, "TLSClient")
+    hok_app.refused(ask(other))
+    hok_app.refused(ask(None))
 
 
 def test_a_header_that_the_proxy_did_not_set_is_not_believed(site, tmp_path):
