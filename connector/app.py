@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from connector.core import ids, native
+from connector.core.attempts import Attempts
 from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
@@ -24,7 +25,6 @@ from connector.edges.oauth import authorize, manage
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.agent_door import AgentDoor
-from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
@@ -50,8 +50,11 @@ def create_app(parts: Parts) -> Flask:
     certificates = Certificates(settings.proxies, parts.client_anchors, domain.database.clock)
 
     federation = Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3))
-    attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
-    door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
+
+    def failures() -> Attempts:
+        return Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
+
+    door = Door(domain, base_url=settings.url, federation=federation, attempts=failures(), certificates=certificates)
 
     own_assertions = bearer.verifier(
         domain,
@@ -127,7 +130,9 @@ def create_app(parts: Parts) -> Flask:
         return ((one.holder, one.what, one.ends.timestamp()) for one in expiry.endings(domain, unit))
 
     app.register_blueprint(
-        saml_sp.blueprint(domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id)
+        saml_sp.blueprint(
+            domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id, refusals=failures()
+        )
     )
     app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))

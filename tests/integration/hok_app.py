@@ -32,9 +32,7 @@ def register(connector: Connector, name: str = "hok") -> None:
 
 def ecp(url: str, agent: Agent, *, ca: str, certificate: tuple[str, str] | None, token: str = "") -> requests.Response:
     """What the connector at that address answers to the application's request, which the agent brings over TLS."""
-    request = _REQUEST.format(
-        id=uuid.uuid4().hex, now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), entity=_ENTITY
-    )
+    request = _REQUEST.format(id=uuid.uuid4().hex, now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), entity=_ENTITY)
     place = f"{url}/saml/ecp" if token else f"{url}/saml/ecp?client_id={agent.id}"
     headers = {"Content-Type": "text/xml", **({"Authorization": f"Bearer {token}"} if token else {})}
     return requests.post(place, data=request, headers=headers, cert=certificate, verify=ca, timeout=20)
@@ -55,7 +53,9 @@ def confirmed(answer: requests.Response) -> tuple[list[str], bytes, str]:
 def refused(answer: requests.Response) -> None:
     assert "Assertion " not in answer.text, answer.text
     if answer.status_code == 200:
-        codes = [str(one.get("Value")) for one in etree.fromstring(answer.content).iter(f"{{{_NS['samlp']}}}StatusCode")]
+        codes = [
+            str(one.get("Value")) for one in etree.fromstring(answer.content).iter(f"{{{_NS['samlp']}}}StatusCode")
+        ]
         assert codes[-1].endswith("RequestDenied"), codes
     else:
         assert answer.status_code in (401, 403), answer.text

@@ -4,6 +4,7 @@ from typing import Any
 
 import flask
 
+from connector.core.attempts import Attempts
 from connector.core.errors import Unauthenticated
 from connector.domain import clients, credentials
 from connector.domain.arrival import Arrival
@@ -11,11 +12,10 @@ from connector.domain.events import Action
 from connector.domain.proofs import Shown
 from connector.domain.unit import SYSTEM, Domain
 from connector.edges.oauth import client_auth
-from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.certificates import Shown as Certificate
 from connector.edges.oauth.client_auth import Audiences, Presented
-from connector.edges.oauth.errors import OAuthError, Refused
+from connector.edges.oauth.errors import OAuthError, Refused, TooManyFailures
 from connector.edges.oauth.federation import Federation
 
 PREFIX = "/oauth"
@@ -55,7 +55,9 @@ class Door:
     def prove(self, presented: Presented, address: str) -> Arrival:
         """Who that is; failures are counted, and what was used is noted."""
         who = client_auth.claimed_id(presented)
-        self._attempts.check(who, address)
+        wait = self._attempts.wait(who, address)
+        if wait:  # the right secret does not help then
+            raise TooManyFailures("too many failed authentications", retry_after=wait)
         try:
             claimed = self._federation.claimed(presented.form.get("client_assertion", ""))
             # who asks about tokens must not queue behind those who write

@@ -246,6 +246,20 @@ def test_the_second_opinion_reads_for_itself(idp: Idp, clock: Clock, browser: Br
     assert "other values" in (with_reading(attributes={"groups": ("admins",)}) or "")
 
 
+def test_forged_answers_do_not_fill_the_audit_log_nor_keep_anybody_out(
+    browser: BrowserOf, idp: Idp, clock: Clock, told: Told, parts: Parts
+) -> None:
+    """Anybody can write an answer that names an IdP of ours; every one is refused, and the log of the process has them all."""
+    browser.begin()
+    forged = idp.answer(Says("admin", browser.request), clock.now, sign="none")
+
+    codes = {code_of(browser.bring(forged)) for _ in range(parts.settings.auth_failures + 5)}
+
+    assert codes == {"signature"}
+    assert len(told("sign-in:refused")) == parts.settings.auth_failures
+    assert browser.bring(idp.answer(Says(request=browser.request), clock.now)).status_code == 303
+
+
 def test_forms_need_the_csrf_token_of_the_session(browser: BrowserOf, idp: Idp, clock: Clock) -> None:
     browser.begin().bring(idp.answer(Says(request=browser.request), clock.now))
 

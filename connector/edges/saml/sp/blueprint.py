@@ -10,6 +10,7 @@ from typing import Protocol
 
 import flask
 
+from connector.core.attempts import Attempts
 from connector.core.errors import Denied, Invalid, NotFound, Unauthenticated
 from connector.core.logs import logger
 from connector.domain import person_sessions, workforce
@@ -53,9 +54,11 @@ class Pages(Protocol):
     def signed_out(self, everywhere: bool) -> flask.Response: ...
 
 
-def blueprint(domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id: Callable[[], str]) -> flask.Blueprint:
-    """`/saml/acs` and what is below `/saml/sp/`."""
-    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages)
+def blueprint(
+    domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id: Callable[[], str], refusals: Attempts
+) -> flask.Blueprint:
+    """`/saml/acs` and what is below `/saml/sp/`. `refusals` says when an address has had so many that its next leave no event."""
+    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages, refusals)
     found = flask.Blueprint("saml_sp", __name__, url_prefix="/saml")
     found.add_url_rule("/acs", view_func=routes.acs, methods=["POST"])
     found.add_url_rule("/sp/metadata", view_func=routes.metadata, methods=["GET"])
@@ -67,8 +70,9 @@ def blueprint(domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id
 
 
 class _Routes:
-    def __init__(self, sp: Sp, door: Door, pages: Pages) -> None:
+    def __init__(self, sp: Sp, door: Door, pages: Pages, refusals: Attempts) -> None:
         self._sp = sp
+        self._refusals = refusals
         self._door = door
         self._pages = pages
         self._metadata: tuple[datetime, int, bytes] | None = None
@@ -104,11 +108,14 @@ class _Routes:
         self._limit()
         form = flask.request.form
         browser = Browser(self._browser().cookie, form.get("RelayState"))
+        here, address = flask.request.path, flask.request.remote_addr or ""
+        quiet = self._refusals.wait(here, address) > 0
         try:
-            outcome = sign_in.answer(self._sp, form.get("SAMLResponse"), browser, life=self._door.life)
+            outcome = sign_in.answer(self._sp, form.get("SAMLResponse"), browser, life=self._door.life, quiet=quiet)
         except NotAccepted as problem:  # of a stranger: the log is told, the audit log is not filled
             return self._not_accepted(problem)
         if not isinstance(outcome, Begun):
+            self._refusals.failed(here, address)
             log.warning("sign-in refused", action="sign in", code=outcome.code.value, problem=outcome.reason)
             return self._refused(outcome.code)
         response = _redirect(outcome.next)

@@ -62,8 +62,9 @@ def local_page(next: str) -> str:
     return next[:2000]
 
 
-def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta) -> Begun | Refused:
-    """What becomes of a Response in base64. Every refusal that concerns an IdP of ours leaves an audit event.
+def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta, quiet: bool = False) -> Begun | Refused:
+    """What becomes of a Response in base64. Every refusal that concerns an IdP of ours leaves an audit event; with `quiet` only of
+    what that IdP has signed: whoever makes up its answers shall not fill the audit log.
 
     NotAccepted where it does not even name one.
     """
@@ -73,8 +74,9 @@ def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta) ->
         judged = _judged(sp, idp, content, root)
     except NotAccepted as problem:
         refused = Refused(problem.code, problem.detail)
-        with sp.domain.change(SYSTEM) as unit:
-            sign_in.refuse(unit, idp, refused)
+        if not quiet or refused.code is Code.DISPUTED:
+            with sp.domain.change(SYSTEM) as unit:
+                sign_in.refuse(unit, idp, refused)
         return refused
     with sp.domain.change(SYSTEM) as unit:
         return sign_in.sign_in(unit, _vouched(idp, judged), browser, life=life)

@@ -44,9 +44,9 @@ class Door:
         relay_state = parse_qs(urlsplit(departure.address).query)["RelayState"][0]
         return message_of(departure.address), Browser(departure.cookie, relay_state)
 
-    def bring(self, text: str | None, browser: Browser) -> Begun | Refused:
+    def bring(self, text: str | None, browser: Browser, **options: bool) -> Begun | Refused:
         encoded = base64.b64encode(text.encode()).decode() if text is not None else None
-        return sign_in.answer(self.sp, encoded, browser, life=LIFE)
+        return sign_in.answer(self.sp, encoded, browser, life=LIFE, **options)
 
     def not_accepted(self, text: str | None, code: Code, sentence: str) -> None:
         with pytest.raises(NotAccepted, match=sentence) as caught:
@@ -188,6 +188,21 @@ def test_an_answer_of_our_idp_that_does_not_fit_leaves_an_event(
 
     assert door.bring(written(request=message.get("ID"), **says), browser) == Refused(code, sentence)
     assert door.events() == [("sign-in:refused", sentence)]
+
+
+def test_of_too_many_answers_that_nobody_signed_no_more_events_are_left(door: Door) -> None:
+    message, browser = door.leave()
+    request = message.get("ID")
+
+    refused = door.bring(written(request=request, sign="nothing"), browser, quiet=True)
+
+    assert isinstance(refused, Refused) and refused.code is Code.SIGNATURE
+    assert door.events() == []
+    odd = written(request=request, change=lambda text: text.replace("<saml:Subject>", '<saml:Subject x="y">'))
+    assert door.bring(odd, browser, quiet=True).code is Code.DISPUTED  # type: ignore[union-attr]
+    unknown = written(request=request, name_id="nobody")
+    assert door.bring(unknown, browser, quiet=True).code is Code.NOT_KNOWN  # type: ignore[union-attr]
+    assert [action for action, _ in door.events()] == ["sign-in:disputed", "sign-in:refused"]
 
 
 def test_what_is_encrypted_to_us_is_opened(door: Door) -> None:
