@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: help demo run test lint bench lock clean
+.PHONY: help demo run test lint bench mutation lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
@@ -36,6 +36,9 @@ lint: $(STAMP)  ## formatter, linter, types, import contracts, dependencies
 
 bench: $(STAMP)  ## the project's own load benchmark, beside the peers that can be installed
 	@$(BIN)/python -m tests.bench
+
+mutation: $(STAMP)  ## change the SAML verifier in some 2,400 ways: each must fail a test (takes 20 minutes; ONLY=NAMES for some)
+	@$(BIN)/python -m tests.mutation $(ONLY)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 

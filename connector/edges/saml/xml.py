@@ -121,9 +121,10 @@ def flag(element: Element, attribute: str, *, default: bool = False) -> bool:
     value = element.get(attribute)
     if value is None:
         return default
-    if value.strip(_SPACES) not in ("true", "false", "1", "0"):
+    text = value.strip(_SPACES)
+    if text not in ("true", "false", "1", "0"):
         raise Invalid(f"{attribute} must be true or false", field=attribute)
-    return value.strip(_SPACES) in ("true", "1")
+    return text in ("true", "1")
 
 
 def moment(element: Element, attribute: str) -> datetime | None:
