@@ -39,9 +39,6 @@ class Service:
         with self.world.parts.domain.view() as unit:
             return next(one for one in targets.states(unit) if one.target.name == "idp2")
 
-    def writes(self) -> int:
-        return sum(len(self.server.sent(method)) for method in ("POST", "PATCH", "PUT", "DELETE"))
-
     def linked(self, agent: str) -> str:
         with self.world.parts.domain.view() as unit:
             return next(one.remote_id for one in links.of_target(unit.tx, "idp2") if one.resource_id == agent)
