@@ -85,7 +85,7 @@ def _ldapadd(slapd: Slapd, names: list[str]) -> float:
 
 def ldap(folder: Path, count: int, stack: ExitStack) -> None:
     """ldapadd, pushes of one process, and of two, in turn."""
-    slapd = Slapd.start(folder / "slapd")
+    slapd = Slapd.start(folder / "slapd", durable=True)
     stack.callback(slapd.stop)
     parts = open_parts(folder / "ldap")
     add_target(parts, "ldap", "openldap", _ldap_options(slapd), threads=_CONNECTIONS)
