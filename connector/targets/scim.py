@@ -57,13 +57,15 @@ class ScimTarget(ScimGroups, ScimChanges):
         return found | {Capability.CHANGES} if self._profile.dates_changes else found
 
     def unique(self) -> str:
-        """The user name, where the server says in its schema that it keeps those unique and is not known to do otherwise."""
+        """The user name, where the server is known to keep those unique, or says so in its schema."""
         return self._unique
 
     @cached_property
     def _unique(self) -> str:
-        asked = not (self._options.look_before_create or self._profile.look_before_create)
-        return self._kind.handle if asked and self._wire.keeps_unique(self._kind.schema, self._kind.handle) else ""
+        if self._options.look_before_create or self._profile.look_before_create:
+            return ""
+        known = self._profile.refuses_taken or self._wire.keeps_unique(self._kind.schema, self._kind.handle)
+        return self._kind.handle if known else ""
 
     def check(self) -> str:
         features = self._wire.features()
