@@ -12,11 +12,11 @@ from connector.core.clock import to_text
 from connector.core.errors import ConnectorError, Denied, Invalid
 from connector.domain.sign_on import Behalf
 from connector.domain.unit import Caller, Unit
-from connector.edges.saml import sso, xml
+from connector.edges.saml import sso
 from connector.edges.saml.assertion import LIFE
 from connector.edges.saml.errors import Declined
 from connector.edges.saml.idp import IdentityProvider, application, application_in
-from connector.edges.saml.issue import Asserted, Order, agents_only, asserted, carried, decided, enclosed, refused
+from connector.edges.saml.issue import Asserted, Order, agents_only, carried, decided, enclosed, refused, signed
 from connector.edges.saml.unsolicited import allowed, consumer, current
 from connector.edges.saml.visitor import Visitor
 
@@ -55,7 +55,7 @@ def answer(idp: IdentityProvider, visitor: Visitor, content: bytes, decide: Deci
             if asked.on_behalf_of is not None:
                 order = replace(order, behalf=decide(unit, caller, asked.on_behalf_of, asked.audience))
             outcome = decided(idp, unit, caller, order)
-        made = asserted(idp, order, *outcome)
+        made = signed(idp, order, outcome)
     except ConnectorError as problem:
         if not (isinstance(problem, Declined) and problem.recorded):
             refused(idp, caller, asked.audience, WAY, problem.detail)
@@ -82,7 +82,7 @@ def exchanged(
         current(idp, app.provider)
         place = consumer(app, recipient, field="resource")
         order = Order(app, place, EXCHANGE, visitor.context, holder=visitor.certificate, behalf=behalf, alone=True)
-        made = asserted(idp, order, *decided(idp, unit, visitor.caller, order))
+        made = signed(idp, order, decided(idp, unit, visitor.caller, order))
     except (Invalid, Declined) as problem:
         raise Denied(problem.detail, field="resource") from problem
     return _text(order, made), made.letter.moment + LIFE
@@ -142,4 +142,4 @@ def _content(idp: IdentityProvider, order: Order, made: Asserted, asked: _Asked)
 
 def _text(order: Order, made: Asserted) -> str:
     """In base64url without padding, as RFC 7522 section 2.1 and RFC 8693 section 3 have it."""
-    return base64.urlsafe_b64encode(xml.serialise(carried(order, made))).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(carried(order, made).encode()).rstrip(b"=").decode()

@@ -165,8 +165,8 @@ class _Routes:
         except (NotAccepted, Invalid) as problem:
             log.warning("logout refused", action="logout", problem=problem.detail)
             return flask.Response(soap.fault("Client", problem.detail), 500, content_type=soap.CONTENT_TYPE)
-        self._sp.signer.sign(answer.message)
-        return flask.Response(soap.envelope(answer.message), 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
+        content = soap.envelope(self._sp.signer.sign(answer.message))
+        return flask.Response(content, 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
 
     # -- messages in and out ------------------------------------------------------------------------------------------
 
@@ -187,11 +187,11 @@ class _Routes:
             return self._pages.signed_out(True)
         place = endpoint.response or endpoint.location
         if endpoint.binding == names.BINDING_REDIRECT:
-            content = xml.serialise(answer.message)
+            content = answer.message.encode()
             address = redirect.address(place, "SAMLResponse", content, answer.relay_state, self._sp.signer)
             return _redirect(address)
-        self._sp.signer.sign(answer.message)
-        fields = {"SAMLResponse": base64.b64encode(xml.serialise(answer.message)).decode()}
+        signed = self._sp.signer.sign(answer.message)
+        fields = {"SAMLResponse": base64.b64encode(signed.encode()).decode()}
         if answer.relay_state is not None:
             fields["RelayState"] = answer.relay_state
         page = post_form.page(place, fields, title="Signing out")
