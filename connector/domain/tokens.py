@@ -180,22 +180,27 @@ class Tokens:
         if scheme not in ("bearer", "dpop") or not token:
             raise Unauthenticated("send an access token: Authorization: Bearer …")
         key = fingerprint(token)
-        with self._domain.glance() as unit:
-            epoch, moment = counters.value(unit.tx, counters.CLIENTS), unit.tx.moment
         known = self._known.get(key)
-        if known is None or known.epoch != epoch or moment >= known.until:
-            known = self._look(key, token, epoch)
+        if known is None or not self._current(known):
+            known = self._look(key, token)
         if known.confirmation or scheme == "dpop":
             self._proofs.check(known.confirmation, shown(), scheme=scheme, token=token)
         return known.caller
 
-    def _look(self, key: str, token: str, epoch: int) -> _Known:
+    def _current(self, known: _Known) -> bool:
+        with self._domain.glance() as unit:
+            return known.epoch == counters.value(unit.tx, counters.CLIENTS) and unit.tx.moment < known.until
+
+    def _look(self, key: str, token: str) -> _Known:
         if token.startswith(_STATIC):
+            with self._domain.glance() as unit:  # before the client is read: a change between the two counts as one
+                epoch = counters.value(unit.tx, counters.CLIENTS)
             held = self._static(token)
             found = _Known(held.caller, epoch, held.ends, {})
         else:
             with self._domain.view() as unit:
                 caller, claims = self._live(unit, token)
+                epoch = counters.value(unit.tx, counters.CLIENTS) if caller.kind == "client" else 0
             if claims["aud"] != self._issuer:
                 raise Unauthenticated("the access token is for another service")
             found = _Known(caller, epoch, datetime.fromtimestamp(claims["exp"], UTC), claims.get("cnf", {}))

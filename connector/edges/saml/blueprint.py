@@ -169,7 +169,7 @@ class _Routes:
     def _form(self, way: str, answer: Callable[[Visitor], str]) -> flask.Response:
         try:
             visitor = self._visitor(way)
-            self._body()
+            flask.request.max_content_length = _MAX_BODY
             page = answer(visitor)
         except Unauthenticated as problem:
             return _challenge(problem)
@@ -189,7 +189,7 @@ class _Routes:
 
     def _body(self) -> bytes:
         flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
-        return flask.request.get_data(cache=True, parse_form_data=True)
+        return flask.request.get_data()
 
 
 def _challenge(problem: Unauthenticated) -> flask.Response:

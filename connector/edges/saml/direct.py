@@ -15,7 +15,7 @@ from connector.domain.unit import Caller, Unit
 from connector.edges.saml import sso
 from connector.edges.saml.assertion import LIFE
 from connector.edges.saml.errors import Declined
-from connector.edges.saml.idp import IdentityProvider, application, application_in
+from connector.edges.saml.idp import Application, IdentityProvider, application_in
 from connector.edges.saml.issue import Asserted, Order, agents_only, carried, decided, enclosed, refused, signed
 from connector.edges.saml.unsolicited import allowed, consumer, current
 from connector.edges.saml.visitor import Visitor
@@ -45,13 +45,8 @@ def answer(idp: IdentityProvider, visitor: Visitor, content: bytes, decide: Deci
     agents_only(caller)
     asked = _read(content)
     try:
-        app = application(idp, asked.audience, field="audience")
-        current(idp, app.provider)
-        place = consumer(app, asked.recipient, field="recipient")
-        allowed(asked.relay_state, app.settings.relay, field="relayState")
-        alone = asked.form == "assertion"
-        order = Order(app, place, WAY, visitor.context, holder=visitor.certificate, bound=asked.bound, alone=alone)
         with idp.domain.change(caller) as unit:
+            order = _order(idp, application_in(unit, asked.audience, field="audience"), asked, visitor)
             if asked.on_behalf_of is not None:
                 order = replace(order, behalf=decide(unit, caller, asked.on_behalf_of, asked.audience))
             outcome = decided(idp, unit, caller, order)
@@ -61,6 +56,14 @@ def answer(idp: IdentityProvider, visitor: Visitor, content: bytes, decide: Deci
             refused(idp, caller, asked.audience, WAY, problem.detail)
         raise
     return orjson.dumps({**_told(made), **_content(idp, order, made, asked)})
+
+
+def _order(idp: IdentityProvider, app: Application, asked: _Asked, visitor: Visitor) -> Order:
+    current(idp, app.provider)
+    place = consumer(app, asked.recipient, field="recipient")
+    allowed(asked.relay_state, app.settings.relay, field="relayState")
+    alone = asked.form == "assertion"
+    return Order(app, place, WAY, visitor.context, holder=visitor.certificate, bound=asked.bound, alone=alone)
 
 
 def exchanged(
