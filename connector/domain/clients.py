@@ -128,12 +128,13 @@ def kind_of(unit: Unit, id: str) -> str | None:
     return "agent" if resources.by_id(unit.tx, "agent", id) else None
 
 
-def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
+def agent_of_secret(unit: Unit, id: str, secret: str) -> tuple[Caller, Credential] | None:
     """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
     agent = resources.by_id(unit.tx, "agent", id)
-    if agent is None or credentials.with_secret(unit, id, secret) is None:
+    credential = credentials.with_secret(unit, id, secret) if agent is not None else None
+    if agent is None or credential is None:
         return None
-    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE})), credential
 
 
 @dataclass(frozen=True)

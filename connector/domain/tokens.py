@@ -221,31 +221,15 @@ class Tokens:
                 credentials.used(unit, found.caller.kind, found.credential)
         return found
 
-    def agent(
-        self,
-        header: str | None,
-        decode: Callable[[str | None], tuple[str, str] | None],
-        shown: Callable[[], Shown],
-    ) -> Caller:
-        """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
-
-        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why. Its token
-        is dead; that it was its own is told by DeadToken.
-        """
-        pair = decode(header)
-        if pair is None:
-            try:
-                found = self.caller(header, shown)
-            except Unauthenticated as refusal:
-                raise self._whose(header, refusal) from refusal
-            if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
-                raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
-            return found
-        with self._domain.view() as unit:
-            by_secret = clients.agent_of_secret(unit, *pair)
-        if by_secret is None:
-            raise Unauthenticated("the id or the secret is wrong")
-        return by_secret
+    def agent(self, header: str | None, shown: Callable[[], Shown]) -> Caller:
+        """The agent behind an access token. DeadToken where the token was an agent's own that may not sign on any more."""
+        try:
+            found = self.caller(header, shown)
+        except Unauthenticated as refusal:
+            raise self._whose(header, refusal) from refusal
+        if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
+            raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
+        return found
 
     def _whose(self, header: str | None, refusal: Unauthenticated) -> Unauthenticated:
         token = (header or "").partition(" ")[2].strip()

@@ -203,7 +203,7 @@ def _challenge(problem: Unauthenticated) -> flask.Response:
 def _fault(problem: ConnectorError) -> flask.Response:
     said = render(problem)
     # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
-    status = said.http_status if said.http_status in (403, 503) else 500
+    status = said.http_status if said.http_status in (403, 429, 503) else 500
     return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
 
 

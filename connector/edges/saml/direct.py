@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from connector.core.clock import to_text
-from connector.core.errors import ConnectorError, Denied, Invalid
+from connector.core.errors import ConnectorError, Denied, Invalid, TooManyRequests, Unavailable
 from connector.domain.sign_on import Behalf
 from connector.domain.unit import Caller, Unit
 from connector.edges.saml import sso
@@ -94,6 +94,8 @@ def exchanged(
 def problem(problem: ConnectorError) -> bytes:
     """A refusal, as the other JSON endpoints have it."""
     code = "invalid_request" if isinstance(problem, Invalid) else "access_denied"
+    if isinstance(problem, Unavailable | TooManyRequests):
+        code = "temporarily_unavailable"
     return orjson.dumps({"error": code, "error_description": problem.detail})
 
 
