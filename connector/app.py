@@ -10,11 +10,11 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from connector.core import ids, native
-from connector.core.attempts import Attempts
 from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
 from connector.core.logs import logger
+from connector.core.rate import Limiter
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.domain.unit import Unit
@@ -25,6 +25,7 @@ from connector.edges.oauth import authorize, manage
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.agent_door import AgentDoor
+from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
@@ -50,11 +51,10 @@ def create_app(parts: Parts) -> Flask:
     certificates = Certificates(settings.proxies, parts.client_anchors, domain.database.clock)
 
     federation = Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3))
+    attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
+    door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
 
-    def failures() -> Attempts:
-        return Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
-
-    door = Door(domain, base_url=settings.url, federation=federation, attempts=failures(), certificates=certificates)
+    starts, forged = Limiter(time.monotonic), Limiter(time.monotonic)
 
     own_assertions = bearer.verifier(
         domain,
@@ -131,7 +131,15 @@ def create_app(parts: Parts) -> Flask:
 
     app.register_blueprint(
         saml_sp.blueprint(
-            domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id, refusals=failures()
+            domain,
+            base_url=settings.url,
+            door=sessions,
+            pages=pages,
+            new_id=saml.message_id,
+            limit=lambda: starts.take(request.remote_addr or "", settings.sign_in_starts, 60),
+            limit_forged=lambda: forged.take(
+                request.remote_addr or "", settings.auth_failures, settings.auth_failure_seconds
+            ),
         )
     )
     app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))

@@ -180,22 +180,27 @@ class Tokens:
         if scheme not in ("bearer", "dpop") or not token:
             raise Unauthenticated("send an access token: Authorization: Bearer …")
         key = fingerprint(token)
-        with self._domain.glance() as unit:
-            epoch, moment = counters.value(unit.tx, counters.CLIENTS), unit.tx.moment
         known = self._known.get(key)
-        if known is None or known.epoch != epoch or moment >= known.until:
-            known = self._look(key, token, epoch)
+        if known is None or not self._current(known):
+            known = self._look(key, token)
         if known.confirmation or scheme == "dpop":
             self._proofs.check(known.confirmation, shown(), scheme=scheme, token=token)
         return known.caller
 
-    def _look(self, key: str, token: str, epoch: int) -> _Known:
+    def _current(self, known: _Known) -> bool:
+        with self._domain.glance() as unit:
+            return known.epoch == counters.value(unit.tx, counters.CLIENTS) and unit.tx.moment < known.until
+
+    def _look(self, key: str, token: str) -> _Known:
         if token.startswith(_STATIC):
+            with self._domain.glance() as unit:  # before the client is read: a change between the two counts as one
+                epoch = counters.value(unit.tx, counters.CLIENTS)
             held = self._static(token)
             found = _Known(held.caller, epoch, held.ends, {})
         else:
             with self._domain.view() as unit:
                 caller, claims = self._live(unit, token)
+                epoch = counters.value(unit.tx, counters.CLIENTS) if caller.kind == "client" else 0
             if claims["aud"] != self._issuer:
                 raise Unauthenticated("the access token is for another service")
             found = _Known(caller, epoch, datetime.fromtimestamp(claims["exp"], UTC), claims.get("cnf", {}))
@@ -216,31 +221,15 @@ class Tokens:
                 credentials.used(unit, found.caller.kind, found.credential)
         return found
 
-    def agent(
-        self,
-        header: str | None,
-        decode: Callable[[str | None], tuple[str, str] | None],
-        shown: Callable[[], Shown],
-    ) -> Caller:
-        """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
-
-        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why. Its token
-        is dead; that it was its own is told by DeadToken.
-        """
-        pair = decode(header)
-        if pair is None:
-            try:
-                found = self.caller(header, shown)
-            except Unauthenticated as refusal:
-                raise self._whose(header, refusal) from refusal
-            if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
-                raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
-            return found
-        with self._domain.view() as unit:
-            by_secret = clients.agent_of_secret(unit, *pair)
-        if by_secret is None:
-            raise Unauthenticated("the id or the secret is wrong")
-        return by_secret
+    def agent(self, header: str | None, shown: Callable[[], Shown]) -> Caller:
+        """The agent behind an access token. DeadToken where the token was an agent's own that may not sign on any more."""
+        try:
+            found = self.caller(header, shown)
+        except Unauthenticated as refusal:
+            raise self._whose(header, refusal) from refusal
+        if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
+            raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
+        return found
 
     def _whose(self, header: str | None, refusal: Unauthenticated) -> Unauthenticated:
         token = (header or "").partition(" ")[2].strip()

@@ -13,7 +13,7 @@ from connector.domain.unit import Caller
 from connector.edges.saml import signature, xml
 from connector.edges.saml.blueprint import identity_provider
 from connector.edges.saml.idp import application
-from connector.edges.saml.issue import Order, asserted, decided, enclosed
+from connector.edges.saml.issue import Asserted, Order, decided, enclosed, signed, written
 from connector.edges.saml.names import CONTEXT_UNSPECIFIED
 from connector.edges.saml.unsolicited import consumer
 from connector.mapping.load import shipped_folder
@@ -55,14 +55,16 @@ def main() -> None:
         print(f"{'RSA-2048 signature by itself':58} {bare * 1e6:8.0f} us  {1 / bare:7.0f} /s")
         with world.domain.change(caller) as unit:
             outcome = decided(idp, unit, caller, order)
-            made = asserted(idp, order, *outcome)
-            line("assertion built and signed", lambda: asserted(idp, order, *outcome))
+            assert isinstance(outcome, Asserted)
+            made = signed(idp, order, outcome)
+            told = order, idp.new_id(), outcome.granted, idp.bundles.get(found.settings.attributes)
+            line("assertion written and signed", lambda: signed(idp, order, written(idp, *told)))
             line(
-                "decided, recorded (no commit), built and signed",
-                lambda: asserted(idp, order, *decided(idp, unit, caller, order)),
+                "decided, recorded (no commit), written and signed",
+                lambda: signed(idp, order, decided(idp, unit, caller, order)),
             )
-        whole = xml.serialise(enclosed(idp, order, made).response)
-        content = xml.serialise(made.element)
+        whole = enclosed(idp, order, made).response.encode()
+        content = made.text.encode()
         keys = [key.public_key()]
         line("assertion parsed and verified", lambda: signature.verified(xml.parse(content, what="Assertion"), keys))
         client = world.app.test_client()

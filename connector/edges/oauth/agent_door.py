@@ -10,7 +10,6 @@ from connector.core import jose
 from connector.core.errors import Unauthenticated
 from connector.domain.arrival import Arrival
 from connector.domain.tokens import TYPE, Tokens
-from connector.edges.oauth import client_auth
 from connector.edges.oauth.client_auth import ASSERTION_TYPE, Presented
 from connector.edges.oauth.door import Door
 
@@ -23,7 +22,9 @@ class AgentDoor:
         self._tokens = tokens
 
     def arrive(self, request: flask.Request) -> Arrival:
-        """The agent, or whoever else has authenticated. Unauthenticated, Denied, or DeadToken of an agent that may not sign on."""
+        """The agent, or whoever else has authenticated. Unauthenticated, Denied, TooManyRequests, or DeadToken of an agent
+
+        that may not sign on."""
         header, address = request.headers.get("Authorization"), request.remote_addr or ""
         kind, _, token = (header or "").partition(" ")
         token = token.strip()
@@ -34,9 +35,9 @@ class AgentDoor:
         named = request.args.get("client_id")
         if header is None and shown is not None and named is not None:
             return self._door.prove(Presented({"client_id": named}, None, shown), address)
-        caller = self._tokens.agent(header, client_auth.decode_basic, lambda: self._door.shown(request))
-        if kind.lower() == "basic":
-            return Arrival(caller, "basic")
+        if header is not None and kind.lower() == "basic":
+            return self._door.agent_by_secret(header, address)
+        caller = self._tokens.agent(header, lambda: self._door.shown(request))
         bound = shown is not None and _bound_to(token) == shown.thumbprint
         return Arrival(caller, "token", shown.certificate if shown is not None and bound else None)
 

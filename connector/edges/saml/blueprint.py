@@ -169,7 +169,7 @@ class _Routes:
     def _form(self, way: str, answer: Callable[[Visitor], str]) -> flask.Response:
         try:
             visitor = self._visitor(way)
-            self._body()
+            flask.request.max_content_length = _MAX_BODY
             page = answer(visitor)
         except Unauthenticated as problem:
             return _challenge(problem)
@@ -189,7 +189,7 @@ class _Routes:
 
     def _body(self) -> bytes:
         flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
-        return flask.request.get_data(cache=True, parse_form_data=True)
+        return flask.request.get_data()
 
 
 def _challenge(problem: Unauthenticated) -> flask.Response:
@@ -203,7 +203,7 @@ def _challenge(problem: Unauthenticated) -> flask.Response:
 def _fault(problem: ConnectorError) -> flask.Response:
     said = render(problem)
     # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
-    status = said.http_status if said.http_status in (403, 503) else 500
+    status = said.http_status if said.http_status in (403, 429, 503) else 500
     return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
 
 

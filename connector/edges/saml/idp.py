@@ -45,7 +45,7 @@ class IdentityProvider:
 
     def subject(self, facts: Facts, audience: str) -> Subject:
         """The subject of an assertion, as that application sees it."""
-        return Subject(facts, self.scope, self.entity_id, self._pairwise(facts.id, audience))
+        return Subject(facts, self.scope, self.entity_id, lambda: self._pairwise(facts.id, audience))
 
     def _pairwise(self, id: str, audience: str) -> str:
         """Opaque, stable, and another one for each application (SAML subject identifier attributes 1.0, section 3.4).

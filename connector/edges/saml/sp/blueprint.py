@@ -10,8 +10,7 @@ from typing import Protocol
 
 import flask
 
-from connector.core.attempts import Attempts
-from connector.core.errors import Denied, Invalid, NotFound, Unauthenticated
+from connector.core.errors import Denied, Invalid, NotFound, TooManyRequests, Unauthenticated
 from connector.core.logs import logger
 from connector.domain import person_sessions, workforce
 from connector.domain.person_sessions import SignedIn
@@ -55,10 +54,19 @@ class Pages(Protocol):
 
 
 def blueprint(
-    domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id: Callable[[], str], refusals: Attempts
+    domain: Domain,
+    *,
+    base_url: str,
+    door: Door,
+    pages: Pages,
+    new_id: Callable[[], str],
+    limit: Callable[[], None],
+    limit_forged: Callable[[], None],
 ) -> flask.Blueprint:
-    """`/saml/acs` and what is below `/saml/sp/`. `refusals` says when an address has had so many that its next leave no event."""
-    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages, refusals)
+    """`/saml/acs` and what is below `/saml/sp/`. `limit` counts one sign-in that is begun, or raises TooManyRequests;
+    `limit_forged` the same of an answer that no IdP can be held to: beyond it they are refused all the same, and not recorded.
+    """
+    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages, limit, limit_forged)
     found = flask.Blueprint("saml_sp", __name__, url_prefix="/saml")
     found.add_url_rule("/acs", view_func=routes.acs, methods=["POST"])
     found.add_url_rule("/sp/metadata", view_func=routes.metadata, methods=["GET"])
@@ -70,11 +78,14 @@ def blueprint(
 
 
 class _Routes:
-    def __init__(self, sp: Sp, door: Door, pages: Pages, refusals: Attempts) -> None:
+    def __init__(
+        self, sp: Sp, door: Door, pages: Pages, limit: Callable[[], None], limit_forged: Callable[[], None]
+    ) -> None:
         self._sp = sp
-        self._refusals = refusals
         self._door = door
         self._pages = pages
+        self._limit_starts = limit
+        self._limit_forged = limit_forged
         self._metadata: tuple[datetime, int, bytes] | None = None
         self._cookie = "__Host-connector_login" if door.secure else "connector_login"
 
@@ -89,6 +100,7 @@ class _Routes:
         return response
 
     def login(self) -> flask.Response:
+        self._limit_starts()  # anybody may ask: each is a signature, and a row that waits for the answer
         asked = flask.request.args
         try:
             departure = sign_in.request(
@@ -108,14 +120,13 @@ class _Routes:
         self._limit()
         form = flask.request.form
         browser = Browser(self._browser().cookie, form.get("RelayState"))
-        here, address = flask.request.path, flask.request.remote_addr or ""
-        quiet = self._refusals.wait(here, address) > 0
         try:
-            outcome = sign_in.answer(self._sp, form.get("SAMLResponse"), browser, life=self._door.life, quiet=quiet)
+            outcome = sign_in.answer(
+                self._sp, form.get("SAMLResponse"), browser, life=self._door.life, recorded=self._recorded
+            )
         except NotAccepted as problem:  # of a stranger: the log is told, the audit log is not filled
             return self._not_accepted(problem)
         if not isinstance(outcome, Begun):
-            self._refusals.failed(here, address)
             log.warning("sign-in refused", action="sign in", code=outcome.code.value, problem=outcome.reason)
             return self._refused(outcome.code)
         response = _redirect(outcome.next)
@@ -172,8 +183,8 @@ class _Routes:
         except (NotAccepted, Invalid) as problem:
             log.warning("logout refused", action="logout", problem=problem.detail)
             return flask.Response(soap.fault("Client", problem.detail), 500, content_type=soap.CONTENT_TYPE)
-        self._sp.signer.sign(answer.message)
-        return flask.Response(soap.envelope(answer.message), 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
+        content = soap.envelope(self._sp.signer.sign(answer.message))
+        return flask.Response(content, 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
 
     # -- messages in and out ------------------------------------------------------------------------------------------
 
@@ -194,15 +205,15 @@ class _Routes:
             return self._pages.signed_out(True)
         place = endpoint.response or endpoint.location
         if endpoint.binding == names.BINDING_REDIRECT:
-            content = xml.serialise(answer.message)
+            content = answer.message.encode()
             address = redirect.address(place, "SAMLResponse", content, answer.relay_state, self._sp.signer)
             return _redirect(address)
-        self._sp.signer.sign(answer.message)
-        fields = {"SAMLResponse": base64.b64encode(xml.serialise(answer.message)).decode()}
+        signed = self._sp.signer.sign(answer.message)
+        fields = {"SAMLResponse": base64.b64encode(signed.encode()).decode()}
         if answer.relay_state is not None:
             fields["RelayState"] = answer.relay_state
         page = post_form.page(place, fields, title="Signing out")
-        return flask.Response(page, 200, post_form.HEADERS, content_type="text/html; charset=utf-8")
+        return flask.Response(page, 200, post_form.FRAMED, content_type="text/html; charset=utf-8")
 
     def _sent(self, response: flask.Response, departure: Departure) -> flask.Response:
         """With the cookie that must come back. It travels in a form of the IdP's: browsers leave out all that is not None."""
@@ -234,6 +245,13 @@ class _Routes:
 
     def _refused(self, code: Code, status: int = 403) -> flask.Response:
         return self._pages.refusal(SENTENCES[code], code.value, status)
+
+    def _recorded(self) -> bool:
+        try:
+            self._limit_forged()
+        except TooManyRequests:
+            return False
+        return True
 
     def _limit(self) -> None:
         flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger

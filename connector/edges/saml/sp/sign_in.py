@@ -1,5 +1,6 @@
 """Signing people in (profiles section 4.1): the request that their browser carries to the IdP, and the answer that it brings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,6 @@ from connector.domain.sign_in import Begun, Browser, Code, Refused, Vouched
 from connector.domain.unit import SYSTEM
 from connector.domain.workforce import WorkforceIdp
 from connector.edges.saml import messages, names, redirect, signature, xml
-from connector.edges.saml.names import SAMLP
 from connector.edges.saml.sp import response, second_opinion
 from connector.edges.saml.sp.provider import Sp, described, trusted
 from connector.edges.saml.sp.refusal import NotAccepted, refusing
@@ -39,8 +39,9 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = F
     there, id = described(idp), sp.new_id()
     with sp.domain.change(SYSTEM) as unit:
         started = sign_in.start(unit, idp, id, next=local_page(next), cookie=cookie)
-        message = messages.begun(
+        message = messages.message(
             "AuthnRequest",
+            '<samlp:NameIDPolicy AllowCreate="true"></samlp:NameIDPolicy>',
             id=id,
             moment=unit.tx.moment,
             issuer=sp.entity_id,
@@ -49,8 +50,7 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = F
             ProtocolBinding=names.BINDING_POST,
             ForceAuthn="true" if fresh else None,
         )
-    xml.add(message, SAMLP, "NameIDPolicy", AllowCreate="true")
-    address = redirect.address(there.sign_on, "SAMLRequest", xml.serialise(message), started.relay_state, sp.signer)
+    address = redirect.address(there.sign_on, "SAMLRequest", message.encode(), started.relay_state, sp.signer)
     return Departure(address, started.cookie)
 
 
@@ -62,9 +62,11 @@ def local_page(next: str) -> str:
     return next[:2000]
 
 
-def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta, quiet: bool = False) -> Begun | Refused:
-    """What becomes of a Response in base64. Every refusal that concerns an IdP of ours leaves an audit event; with `quiet` only of
-    what that IdP has signed: whoever makes up its answers shall not fill the audit log.
+def answer(
+    sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta, recorded: Callable[[], bool] = lambda: True
+) -> Begun | Refused:
+    """What becomes of a Response in base64. Every refusal that concerns an IdP of ours leaves an audit event; of what anybody may have
+    made up in its name only where `recorded` says so: strangers shall not fill the audit log.
 
     NotAccepted where it does not even name one.
     """
@@ -74,7 +76,7 @@ def answer(sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta, qu
         judged = _judged(sp, idp, content, root)
     except NotAccepted as problem:
         refused = Refused(problem.code, problem.detail)
-        if not quiet or refused.code is Code.DISPUTED:
+        if refused.code is Code.DISPUTED or recorded():
             with sp.domain.change(SYSTEM) as unit:
                 sign_in.refuse(unit, idp, refused)
         return refused

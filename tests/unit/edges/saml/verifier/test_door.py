@@ -44,9 +44,9 @@ class Door:
         relay_state = parse_qs(urlsplit(departure.address).query)["RelayState"][0]
         return message_of(departure.address), Browser(departure.cookie, relay_state)
 
-    def bring(self, text: str | None, browser: Browser, **options: bool) -> Begun | Refused:
+    def bring(self, text: str | None, browser: Browser, *, recorded: bool = True) -> Begun | Refused:
         encoded = base64.b64encode(text.encode()).decode() if text is not None else None
-        return sign_in.answer(self.sp, encoded, browser, life=LIFE, **options)
+        return sign_in.answer(self.sp, encoded, browser, life=LIFE, recorded=lambda: recorded)
 
     def not_accepted(self, text: str | None, code: Code, sentence: str) -> None:
         with pytest.raises(NotAccepted, match=sentence) as caught:
@@ -194,14 +194,14 @@ def test_of_too_many_answers_that_nobody_signed_no_more_events_are_left(door: Do
     message, browser = door.leave()
     request = message.get("ID")
 
-    refused = door.bring(written(request=request, sign="nothing"), browser, quiet=True)
+    refused = door.bring(written(request=request, sign="nothing"), browser, recorded=False)
 
     assert isinstance(refused, Refused) and refused.code is Code.SIGNATURE
     assert door.events() == []
     odd = written(request=request, change=lambda text: text.replace("<saml:Subject>", '<saml:Subject x="y">'))
-    assert door.bring(odd, browser, quiet=True).code is Code.DISPUTED  # type: ignore[union-attr]
+    assert door.bring(odd, browser, recorded=False).code is Code.DISPUTED  # type: ignore[union-attr]
     unknown = written(request=request, name_id="nobody")
-    assert door.bring(unknown, browser, quiet=True).code is Code.NOT_KNOWN  # type: ignore[union-attr]
+    assert door.bring(unknown, browser, recorded=False).code is Code.NOT_KNOWN  # type: ignore[union-attr]
     assert [action for action, _ in door.events()] == ["sign-in:disputed", "sign-in:refused"]
 
 
