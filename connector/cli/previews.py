@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.provisioning.push import Connected, Preview
+from connector.provisioning.preview import Connected, Preview
 
 
 def preview_told(at: str, greeting: str, seen: Preview) -> dict[str, Any]:

@@ -4,6 +4,7 @@ In: a claim. Out: what was done. The worker, `connector push` and the applicatio
 them are at one account at the same time, and every outcome is recorded alike.
 """
 
+import functools
 import random
 import time
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ from connector.provisioning.correlate import NeedsDecision
 from connector.provisioning.facts import Subject
 from connector.provisioning.plan import NOT_WRITTEN
 from connector.provisioning.plans import Document
-from connector.provisioning.push import Push, Pushed
+from connector.provisioning.preview import Pushed
+from connector.provisioning.push import Push
 from connector.storage import outbox, targets
 from connector.storage.outbox import Claim
 from connector.storage.targets import TargetRecord
@@ -102,7 +104,8 @@ class Attempts:
                     outbox.give_back(unit.tx, claim)
                 return Outcome(problem=f"{name} is paused, or left alone for a while")
             at, subject = self._connections.at(record), self._subject(job, name)
-            pushed = self._push.push(subject, at, lambda unit, pushed: _done(unit, claim, pushed), planned=planned)
+            end = functools.partial(_done, claim=claim)
+            pushed = self._push.push(subject, at, end, planned=planned, untried=claim.untried)
         except ConnectorError as problem:
             self.failed(claim, problem)
             return Outcome(problem=problem.detail)
@@ -188,7 +191,7 @@ class Attempts:
                     unit.record(Action.TARGET_QUARANTINED, "target", name, why=problem.detail)
 
 
-def _done(unit: Unit, claim: Claim, pushed: Pushed) -> None:
+def _done(unit: Unit, pushed: Pushed, *, claim: Claim) -> None:
     unsupported = ", ".join(step.note for step in pushed.steps if step.action == "unsupported")
     if pushed.stale:  # nothing was done: what made the plan stale is still to be looked at
         why = "it has changed since the plan was made"

@@ -11,7 +11,7 @@ from connector.domain import targets
 from connector.domain.unit import Domain
 from connector.mapping.load import load
 from connector.mapping.schema import Mapping
-from connector.provisioning.push import Connected
+from connector.provisioning.preview import Connected
 from connector.storage.targets import TargetRecord
 
 

@@ -21,7 +21,8 @@ from connector.domain.schema import ENTERPRISE
 from connector.domain.unit import Caller, Domain, Unit
 from connector.mapping.schema import Directory
 from connector.provisioning.correlate import Doubt
-from connector.provisioning.push import Connected, open_case
+from connector.provisioning.preview import Connected
+from connector.provisioning.record import open_case
 from connector.provisioning.survey import Progress
 from connector.storage import cases, groups, links, searchable, tombstones
 from connector.storage.links import Link

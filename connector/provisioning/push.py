@@ -4,83 +4,31 @@ No transaction is open while the target is called. Each write is safe to repeat;
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from connector.core.clock import from_text, to_text
-from connector.domain.events import Action
 from connector.domain.unit import SYSTEM, Domain, Unit
-from connector.mapping.render import Rendered, correlators, group_names, render
-from connector.mapping.schema import Mapping
+from connector.mapping.render import correlators, group_names, render
 from connector.provisioning import applied
-from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correlate, is_protected, label
+from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correlate, is_protected, label, none_can_be
 from connector.provisioning.facts import People, Subject, gather
-from connector.provisioning.plan import NOT_WRITTEN, Decision, Found, Rules, Step, Wanted, decide
-from connector.provisioning.plans import Document, describe
+from connector.provisioning.plan import NOT_WRITTEN, Found, Step, Wanted, decide
+from connector.provisioning.plans import Document
+from connector.provisioning.preview import Connected, Preview, Pushed
+from connector.provisioning.record import open_case, record, settle
 from connector.provisioning.writes import take
-from connector.storage import cases, links
-from connector.storage.links import Link
-from connector.targets.base import Account, AlreadyExists, Capability, GroupTarget, ManyKeys, Rejected, Target
+from connector.storage import links
+from connector.targets.base import (
+    Account,
+    AlreadyExists,
+    GroupTarget,
+    ManyKeys,
+    Rejected,
+    UniqueTarget,
+)
 
-_EVENTS = {
-    "adopt": Action.ACCOUNT_ADOPTED,
-    "create": Action.ACCOUNT_CREATED,
-    "update": Action.ACCOUNT_UPDATED,
-    "enable": Action.ACCOUNT_ENABLED,
-    "disable": Action.ACCOUNT_DISABLED,
-    "delete": Action.ACCOUNT_DELETED,
-    "unlink": Action.ACCOUNT_UNLINKED,
-    "join": Action.ACCOUNT_JOINED,
-    "leave": Action.ACCOUNT_LEFT,
-}
-
-
-@dataclass(frozen=True)
-class Connected:
-    """A target, ready for calls, with the mapping that shapes accounts there."""
-
-    name: str
-    target: Target
-    mapping: Mapping
-
-    @property
-    def rules(self) -> Rules:
-        return Rules(self.mapping.policies, self.mapping.managed, self.target.capabilities, self.target.normalise)
-
-    @property
-    def keeps_groups(self) -> bool:
-        return self.mapping.groups is not None and Capability.GROUPS in self.target.capabilities
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a push would do: the account wanted, where each value comes from, the account there, and the steps."""
-
-    subject: Subject
-    rendered: Rendered | None
-    wanted: Wanted
-    found: Found
-    decision: Decision
-    again: str | None = None
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return self.decision.steps
-
-    @property
-    def described(self) -> list[Document]:
-        """The steps as plain data, as they are in a plan."""
-        return [describe(step, self.found.account) for step in self.steps]
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """The steps that were taken; and when to look again without any change of ours, if so (the end of a grace time)."""
-
-    steps: tuple[Step, ...]
-    again: str | None = None
-    stale: bool = False
+_NEW = timedelta(minutes=10)  # so long after it was registered nobody has made an account for an agent by hand
 
 
 End = Callable[[Unit, Pushed], None]
@@ -101,14 +49,23 @@ class Push:
         """The steps that a push would take now; reads the target, writes nothing. NeedsDecision where a person must say first."""
         return self.decide(subject, at, self._find(subject, at), People(at.mapping, at.target))
 
-    def push(self, subject: Subject, at: Connected, end: End, *, planned: Sequence[Document] | None = None) -> Pushed:
+    def push(
+        self,
+        subject: Subject,
+        at: Connected,
+        end: End,
+        *,
+        planned: Sequence[Document] | None = None,
+        untried: bool = False,
+    ) -> Pushed:
         """Do what is needed. TargetError where a step could not be taken; NeedsDecision, with a case opened.
 
         `end` is called once, in the transaction that records the last step. `planned` are the steps of a plan: where others are
-        needed by now, nothing is done, and the answer is `stale`.
+        needed by now, nothing is done, and the answer is `stale`. `untried`: no push of this agent to this target was ever begun.
         """
+        unseen = self._unseen(subject, at) if untried and planned is None else None
         try:
-            seen = self.preview(subject, at)
+            seen = unseen or self.preview(subject, at)
         except NeedsDecision as problem:
             with self._domain.change(SYSTEM) as unit:
                 open_case(unit, at.name, subject.id, problem.doubt)
@@ -122,15 +79,20 @@ class Push:
         account, joined = seen.found.account, set(seen.found.groups)
         written = [step for step in seen.steps if step.action not in NOT_WRITTEN]
         for left, step in zip(reversed(range(len(written))), written, strict=True):
-            account = self._take(subject, at, step, account)
+            try:
+                account = self._take(subject, at, step, account, looked=unseen is None)
+            except AlreadyExists:
+                if unseen is None:
+                    raise
+                return self.push(subject, at, end)  # nothing is done yet: look at what is there
             joined = joined | {step.group} if step.action == "join" and step.group else joined - {step.group or ""}
             if left:
                 with self._domain.change(SYSTEM) as unit:
-                    _record(unit, seen, at, step, account, joined, done=False)
+                    record(unit, seen, at, step, account, joined, done=False)
         with self._domain.change(SYSTEM) as unit:  # a commit with its fsync is most of what a push costs us
             if written:
-                _record(unit, seen, at, written[-1], account, joined, done=True)
-            _settle(unit, seen, at, account, joined, wrote=bool(written))
+                record(unit, seen, at, written[-1], account, joined, done=True)
+            settle(unit, seen, at, account, joined, wrote=bool(written))
             end(unit, pushed)
         return pushed
 
@@ -200,12 +162,26 @@ class Push:
 
         return holder
 
-    def _take(self, subject: Subject, at: Connected, step: Step, account: Account | None) -> Account | None:
+    def _unseen(self, subject: Subject, at: Connected) -> Preview | None:
+        """What to do for a new agent whose account the target itself would refuse to create twice, so that it need not be asked
+        whether there is one; None where it must be. Asking is what a creation costs most targets, and their quotas, most."""
+        agent, moment = subject.agent, self._domain.database.clock()
+        if not isinstance(at.target, UniqueTarget) or agent is None or subject.link is not None or subject.ignored:
+            return None
+        if agent.created < to_text(moment - _NEW):
+            return None
+        seen = self.decide(subject, at, Found(None), People(at.mapping, at.target))
+        keys, wanted = correlators(at.mapping, subject.facts), seen.wanted.account
+        return seen if wanted and none_can_be(subject.id, keys, wanted, at.target.unique()) else None
+
+    def _take(
+        self, subject: Subject, at: Connected, step: Step, account: Account | None, *, looked: bool
+    ) -> Account | None:
         create_groups = at.mapping.groups is not None and at.mapping.groups.create
         try:
             return take(at.target, step, account, create_groups=create_groups)
         except AlreadyExists as taken:
-            if step.action != "create":
+            if step.action != "create" or not looked:
                 raise
             # An earlier attempt may have got through unanswered: then the account there carries our id and is ours.
             found = self._correlate(subject, at)
@@ -214,65 +190,9 @@ class Push:
             return found
 
 
-def _record(
-    unit: Unit, seen: Preview, at: Connected, step: Step, account: Account | None, joined: set[str], *, done: bool
-) -> None:
-    detail: dict[str, Any] = {"group": step.group}
-    if step.changes is not None:
-        detail["changed"] = sorted([*step.changes.set, *step.changes.clear])
-    if account is not None:
-        detail["account"] = account.id
-    if account is None or step.action == "unlink":
-        links.delete(unit.tx, seen.subject.id, at.name)
-    else:
-        # Until every step is done, what it has is all that was wanted: what is left to do is not for drift to explain.
-        wanted = seen.wanted if done else Wanted(account, frozenset(joined))
-        links.save(unit.tx, _link(seen, at, wanted, account, joined))
-    unit.record(_EVENTS[step.action], "agent", seen.subject.id, target=at.name, **detail)
-
-
-def _settle(
-    unit: Unit, seen: Preview, at: Connected, account: Account | None, joined: set[str], *, wrote: bool
-) -> None:
-    """What is recorded beside the steps: fresh drift, that nothing is left to link, and that no person need decide any more."""
-    subject = seen.subject
-    if subject.in_question:
-        cases.settle(unit.tx, at.name, subject.id)
-    for one in seen.decision.drift:
-        if one.fresh:
-            detail = {"attribute": one.attribute, "policy": one.policy, "found": one.found, "last": one.last}
-            unit.record(Action.ACCOUNT_DRIFTED, "agent", subject.id, target=at.name, **detail)
-    if wrote:
-        return
-    if account is None and subject.link is not None:
-        links.delete(unit.tx, subject.id, at.name)
-    kept = None if account is None else _link(seen, at, seen.wanted, account, joined)
-    if kept is not None and kept != subject.link:
-        links.save(unit.tx, kept)
-
-
-def _link(seen: Preview, at: Connected, wanted: Wanted, account: Account, joined: Iterable[str]) -> Link:
-    memory = applied.remember(
-        wanted.account,
-        account,
-        managed=at.mapping.managed,
-        groups=wanted.groups,
-        mine=joined,
-        mapping=at.mapping.digest,
-    )
-    return Link(seen.subject.id, at.name, account.id, memory.dumps())
-
-
 def groups_of(account: Account, at: Connected, names: Iterable[str]) -> frozenset[str]:
     """Those of the named groups that hold the account at the target."""
     if not isinstance(at.target, GroupTarget) or not at.keeps_groups:
         return frozenset()
     known = {group.id: name for name in names if (group := at.target.find_group(name)) is not None}
     return frozenset(known[id] for id in at.target.memberships(account.id, known)) if known else frozenset()
-
-
-def open_case(unit: Unit, target: str, about: str, doubt: Doubt) -> None:
-    """Have a person decide, unless they have already, or know of it."""
-    id, news = cases.open_case(unit.tx, target, doubt.kind, about, doubt.accounts, doubt.detail)
-    if news:
-        unit.record(Action.CASE_OPENED, "case", id, target=target, about=about, kind=doubt.kind, why=doubt.detail)

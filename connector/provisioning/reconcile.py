@@ -21,7 +21,8 @@ from connector.provisioning.connections import Connections
 from connector.provisioning.correlate import Doubt
 from connector.provisioning.plan import NOT_WRITTEN
 from connector.provisioning.plans import QUEUE, Entry, Plan, brakes, loads
-from connector.provisioning.push import Push, open_case
+from connector.provisioning.push import Push
+from connector.provisioning.record import open_case
 from connector.provisioning.survey import Progress, Surveyor
 from connector.storage import cases, leases, links, outbox, targets
 from connector.storage.plans import PlanRecord

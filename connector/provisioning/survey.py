@@ -15,7 +15,8 @@ from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correl
 from connector.provisioning.facts import People, Subject, gather_many
 from connector.provisioning.plan import Found, Step, Wanted, decide
 from connector.provisioning.plans import RECONCILE, Document, Entry, Plan, Read, describe
-from connector.provisioning.push import Connected, Push
+from connector.provisioning.preview import Connected
+from connector.provisioning.push import Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
 from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members

@@ -39,9 +39,11 @@ def _destinations_due() -> Prepared:
 
 
 _due_at = _destinations_due()
+# Whoever tried it once has left a lease, a problem, or a count that is done. `attempts` alone is begun anew by each change.
+_untried = sa.and_(_o.done == 0, _o.attempts == 0, _o.lease.is_(None), _o.problem.is_(None))
 _next = {
     removals: Prepared(
-        sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id)
+        sa.select(_o.resource_id, _o.wanted, _o.attempts, _o.correlation_id, _untried)
         .where(_o.destination == sa.bindparam("destination"), *_ready, *([] if removals else [sa.not_(_removal)]))
         .order_by(_o.priority, _o.due)  # no further: a back-fill has them all due at once, and sorting them takes long
         .limit(sa.bindparam("limit"))
@@ -62,7 +64,10 @@ _free_with_problem = Prepared(_held, columns=_END)
 
 @dataclass(frozen=True)
 class Claim:
-    """A row in our hands until the lease ends. `wanted` is the count of changes that this attempt will have covered."""
+    """A row in our hands until the lease ends. `wanted` is the count of changes that this attempt will have covered.
+
+    `untried`: nobody has ever begun to do anything about it.
+    """
 
     resource_id: str
     destination: str
@@ -70,6 +75,7 @@ class Claim:
     attempts: int
     lease: str
     correlation_id: str
+    untried: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,8 +142,8 @@ def claim(tx: Transaction, destination: str, *, limit: int, seconds: float, remo
     take an account away (see `removing`)."""
     chosen = _next[removals].all(tx, destination=destination, now=tx.now, limit=limit)
     claims = [
-        Claim(id, destination, wanted, attempts, tx.new_id("lse"), correlation)
-        for id, wanted, attempts, correlation in chosen
+        Claim(id, destination, wanted, attempts, tx.new_id("lse"), correlation, bool(untried))
+        for id, wanted, attempts, correlation, untried in chosen
     ]
     until = _until(tx, seconds)
     for one in claims:

@@ -44,6 +44,10 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
         super().__init__(name, options, LdapWire(options, rules.explain, always=(_NO_REFERRALS,)))
         self.capabilities |= {Capability.CHANGES}
 
+    def unique(self) -> str:
+        """The domain controller refuses a sAMAccountName that the domain has."""
+        return "sAMAccountName"
+
     def _vendor(self) -> str:
         blind = "" if self._sees_deletions() else ", where we see no deleted entries"
         return f"Active Directory ({self._root().first('dnsHostName')}{blind})"

@@ -172,6 +172,14 @@ class ManyKeys(Protocol):
 
 
 @runtime_checkable
+class UniqueTarget(Protocol):
+    """A target at which no two accounts have the same value of one attribute, whoever made them."""
+
+    def unique(self) -> str:
+        """That attribute, whose taken values `create` refuses with AlreadyExists; "" where the target does not say so."""
+
+
+@runtime_checkable
 class GroupTarget(Protocol):
     """A target that keeps groups of accounts (Capability.GROUPS)."""
 

@@ -53,6 +53,9 @@ class EntraUsers(EntraDirectory):
         params = {f"${name}": option for name, option in self._ours.items()} | {"$count": "true"}
         self._changes = EntraChanges(self._wire, self._select, params, self._is_ours, self.read)
 
+    def unique(self) -> str:
+        return _NAME
+
     def check(self) -> str:
         some = next(listed(self._wire, "users", select="id", top="1"), None)
         return f"Entra ID at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")

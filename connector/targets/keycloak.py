@@ -64,6 +64,9 @@ class KeycloakTarget(KeycloakDirectory):
     def normalise(self, account: Account) -> Account:
         return replace(account, name="")
 
+    def unique(self) -> str:
+        return self._handle
+
     def create(self, account: Account) -> Account:
         handle = str(account.attributes.get(self._handle, ""))
         if not handle:

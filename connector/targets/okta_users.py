@@ -47,6 +47,9 @@ class OktaUsers(OktaDirectory):
     def __init__(self, name: str, options: OktaOptions, clock: Clock) -> None:
         super().__init__(name, options, open_wire(options, clock, scope=_SCOPE))
 
+    def unique(self) -> str:
+        return "login"
+
     def check(self) -> str:
         some = next(self._list("api", "v1", "users"), None)
         return f"Okta at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")

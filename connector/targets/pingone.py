@@ -30,6 +30,9 @@ class PingOneTarget:
         self._options = options
         self._wire = open_wire(options, clock)
 
+    def unique(self) -> str:
+        return "username"
+
     def check(self) -> str:
         some = next(listed(self._wire, "users", limit=1), None)
         return f"PingOne at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")

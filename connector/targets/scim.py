@@ -6,6 +6,7 @@ profile or asked of it once a day; what it claims about a match is checked here 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from connector.core import secret
 from connector.core.clock import Clock
@@ -54,6 +55,17 @@ class ScimTarget(ScimGroups, ScimChanges):
         no_groups = known is not None and known.endpoint("Group", "Groups") is None
         found = _ALWAYS if no_groups else _ALWAYS | {Capability.GROUPS}
         return found | {Capability.CHANGES} if self._profile.dates_changes else found
+
+    def unique(self) -> str:
+        """The user name, where the server is known to keep those unique, or says so in its schema."""
+        return self._unique
+
+    @cached_property
+    def _unique(self) -> str:
+        if self._options.look_before_create or self._profile.look_before_create:
+            return ""
+        known = self._profile.refuses_taken or self._wire.keeps_unique(self._kind.schema, self._kind.handle)
+        return self._kind.handle if known else ""
 
     def check(self) -> str:
         features = self._wire.features()

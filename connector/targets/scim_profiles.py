@@ -71,6 +71,7 @@ class Profile:
     longest_sought: int | None = None  # a filter with a longer value finds nothing, whatever is there
     dates_changes: bool = False  # whether meta.lastModified moves with every change and can be filtered by
     look_before_create: bool = False
+    refuses_taken: bool = False  # known to refuse a user name that is taken (409), though it may have no /Schemas that say so
     not_stored: tuple[str, ...] = ()
     required: tuple[str, ...] = ()  # what an account cannot be created without
     one_value: tuple[str, ...] = ()  # lists that may hold one value only
@@ -105,6 +106,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "entra": Profile(
             features=Features(by_cursor=True, largest_page=100, endpoints={"User": "users", "Group": "groups"}),
             accept="application/json",
+            refuses_taken=True,
             write="patch",
             filters=frozenset({"username", "externalid", "displayname", f"{_ENTRA}:user:mailnickname".lower()}),
             required=("userName", "name.givenName", "name.familyName", "displayName", f"{_ENTRA}:User:mailNickname"),
@@ -117,6 +119,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         ),
         "aws": Profile(
             features=Features(by_cursor=True, largest_page=100, endpoints=_BOTH),
+            refuses_taken=True,
             write="put",  # of users; groups are changed by PATCH only
             filters=frozenset(
                 {"username", "externalid", "displayname"}
@@ -129,6 +132,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         ),
         "google": Profile(
             features=Features(endpoints=_BOTH),
+            refuses_taken=True,
             write="patch",
             paged=False,
             filters=frozenset({"username", "externalid", "displayname"}),

@@ -174,11 +174,18 @@ class ScimWire:
 
     def demanded(self, schema: str) -> list[str]:
         """The attributes that the server says nothing of this schema can be without (RFC 7643 section 7)."""
+        return [str(part.get("name")) for part in self._attributes(schema) if part.get("required") is True]
+
+    def keeps_unique(self, schema: str, attribute: str) -> bool:
+        """Whether the server says that it lets no value of this attribute be there twice (RFC 7643 section 7, uniqueness)."""
+        said = {str(part.get("name")).lower(): part.get("uniqueness") for part in self._attributes(schema)}
+        return said.get(attribute.lower()) in ("server", "global")
+
+    def _attributes(self, schema: str) -> list[Json]:
         listed = (self._discover("Schemas") or {}).get("resources")
         for one in [_named(one) for one in listed] if isinstance(listed, list) else []:
             if str(one.get("id", "")).lower() == schema.lower():
-                attributes = [_named(part) for part in one.get("attributes") or []]
-                return [str(part.get("name")) for part in attributes if part.get("required") is True]
+                return [_named(part) for part in one.get("attributes") or []]
         return []
 
     def _discover(self, page: str) -> Json | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Target
+from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, Rejected, Target, UniqueTarget
 from connector.targets.compare import differences, is_nothing
 
 NASTY = [
@@ -92,6 +92,8 @@ class TargetContract:
         if shape.allows_duplicates:
             pytest.skip("this server lets two accounts have one name")
         created = target.create(wanted)
+        if isinstance(target, UniqueTarget):
+            assert target.unique() in (shape.handle, ""), "a push relies on it, and does not look before it creates"
 
         with pytest.raises(AlreadyExists) as problem:
             target.create(wanted)

@@ -45,7 +45,8 @@ class Slapd:
     bind_dn = BIND_DN
     bind_password = BIND_PASSWORD
 
-    def __init__(self, directory: Path, pki: Pki) -> None:
+    def __init__(self, directory: Path, pki: Pki, *, durable: bool = False) -> None:
+        self._durable = durable
         self.ca_file = pki.ca_file
         self._pki = pki
         self._directory = directory
@@ -61,10 +62,11 @@ class Slapd:
         )
 
     @classmethod
-    def start(cls, directory: Path, pki: Pki | None = None) -> Self:
-        """Seed a directory below `directory` and serve it; without a PKI it makes one of its own."""
+    def start(cls, directory: Path, pki: Pki | None = None, *, durable: bool = False) -> Self:
+        """Seed a directory below `directory` and serve it; without a PKI it makes one of its own. `durable`: as in production, what is
+        written is on the disk before the answer."""
         directory.mkdir(parents=True, exist_ok=True)
-        server = cls(directory, pki or make_pki(directory / "pki"))
+        server = cls(directory, pki or make_pki(directory / "pki"), durable=durable)
         server._seed()
         server._process.start()
         return server
@@ -154,7 +156,7 @@ class Slapd:
     def _seed(self) -> None:
         (self._directory / "data").mkdir()
         configuration = self._directory / "slapd.conf"
-        configuration.write_text(_configuration(self._directory, self._pki), encoding="utf-8")
+        configuration.write_text(_configuration(self._directory, self._pki, durable=self._durable), encoding="utf-8")
         seed = self._directory / "seed.ldif"
         seed.write_text(_seed_ldif(), encoding="utf-8")
         command: list[str | Path] = [program("slapadd"), "-f", configuration, "-b", BASE_DN, "-l", seed]
@@ -182,7 +184,7 @@ def as_entry(found: Mapping[str, object]) -> LdapEntry:
     return LdapEntry(str(found["dn"]), values)
 
 
-def _configuration(directory: Path, pki: Pki) -> str:
+def _configuration(directory: Path, pki: Pki, *, durable: bool) -> str:
     schemas = "\n".join(f"include {_SCHEMAS}/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis"))
     modules = "\n".join(
         f"moduleload {name}" for name in ("back_mdb", "memberof", "refint", "unique", "ppolicy", "syncprov")
@@ -204,7 +206,7 @@ objectclass ( 1.3.6.1.4.1.99999.2.1 NAME 'aiAgent' SUP top AUXILIARY MAY ( agent
 database mdb
 suffix {BASE_DN}
 directory {directory}/data
-dbnosync
+{"" if durable else "dbnosync"}
 maxsize 1073741824
 rootdn {_ROOT_DN}
 rootpw {_ROOT_PASSWORD}

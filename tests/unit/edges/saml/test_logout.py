@@ -6,27 +6,29 @@ from typing import Any
 
 import onelogin.saml2  # type: ignore[import-untyped]
 import pytest
-import responses
 from lxml import etree
 from onelogin.saml2.utils import OneLogin_Saml2_Utils  # type: ignore[import-untyped]
 
 from connector.core.errors import Unavailable
 from tests.saml_world import World
 from tests.unit.edges.saml.conftest import SLO, Agent, App, soap
+from tests.unit.targets.small_server import Reply, Request, SmallServer, serve
 
 SCHEMAS = Path(onelogin.saml2.__file__).parent / "schemas"
 NAMES = {"samlp": "urn:oasis:names:tc:SAML:2.0:protocol", "saml": "urn:oasis:names:tc:SAML:2.0:assertion"}
 
 
 @pytest.fixture
-def network() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as mock:
-        yield mock
+def there() -> Iterator[SmallServer]:
+    """Where the application takes LogoutRequests."""
+    with serve({}) as server:
+        yield server
 
 
 @pytest.fixture
-def ended(world: World, app: App, agent: Agent) -> str:
+def ended(world: World, app: App, agent: Agent, there: SmallServer) -> str:
     """An agent that had two sessions and was then switched off; its id."""
+    world.register("App", app.metadata.replace(SLO.encode(), f"{there.url}/slo".encode()))
     for number in range(2):
         assert agent.ecp(app.signed(app.request(ID=f"_{number}"))).status_code == 200
     assert world.deactivate(agent.id) == [app.entity_id]
@@ -36,7 +38,7 @@ def ended(world: World, app: App, agent: Agent) -> str:
 def answering(app: App, *codes: str, sign: bool = True, issuer: str | None = None, to: str | None = None) -> Any:
     """A callback that answers a LogoutRequest as the application would."""
 
-    def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
+    def answer(request: Request) -> Reply:
         id = to or etree.fromstring(request.body)[0][0].get("ID")
         status = ""
         for code in reversed(codes):
@@ -46,19 +48,19 @@ def answering(app: App, *codes: str, sign: bool = True, issuer: str | None = Non
             f'IssueInstant="2027-03-01T12:00:00Z" InResponseTo="{id}"><saml:Issuer>{issuer or app.entity_id}'
             f"</saml:Issuer><samlp:Status>{status}</samlp:Status></samlp:LogoutResponse>"
         )
-        return 200, {}, soap(app.signed(content) if sign else content)
+        return Reply(body=soap(app.signed(content) if sign else content).decode())
 
     return answer
 
 
 def test_logout_request_is_signed_valid_and_names_what_was_issued(
-    world: World, app: App, ended: str, network: responses.RequestsMock
+    world: World, app: App, ended: str, there: SmallServer
 ) -> None:
-    network.add_callback("POST", SLO, answering(app, "Success"))
+    there.routes["POST /slo"] = answering(app, "Success")
 
     world.sender.tell(ended, app.entity_id)
 
-    request = etree.fromstring(network.calls[0].request.body)[0][0]
+    request = etree.fromstring(there.requests[0].body)[0][0]
     certificate = etree.fromstring(world.app.test_client().get("/saml/metadata").data).findtext(".//{*}X509Certificate")
     etree.XMLSchema(etree.parse(SCHEMAS / "saml-schema-protocol-2.0.xsd")).assertValid(
         etree.fromstring(etree.tostring(request))
@@ -87,16 +89,16 @@ def test_logout_request_is_signed_valid_and_names_what_was_issued(
     ],
 )
 def test_application_that_ended_the_sessions_is_told(
-    world: World, app: App, ended: str, network: responses.RequestsMock, codes: tuple[str, ...], outcome: str
+    world: World, app: App, ended: str, there: SmallServer, codes: tuple[str, ...], outcome: str
 ) -> None:
-    network.add_callback("POST", SLO, answering(app, *codes))
+    there.routes["POST /slo"] = answering(app, *codes)
 
     world.sender.tell(ended, app.entity_id)
     world.sender.tell(ended, app.entity_id)
 
     [event] = world.events("app:told")
     assert event["detail"] == {"application": app.entity_id, "sessions": 2, "outcome": outcome}
-    assert all(one.told for one in world.sessions(ended)) and len(network.calls) == 1
+    assert all(one.told for one in world.sessions(ended)) and len(there.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -105,16 +107,16 @@ def test_application_that_ended_the_sessions_is_told(
         lambda app: answering(app, "Responder"),
         lambda app: answering(app, "Success", to="_another"),
         lambda app: answering(app, "Success", issuer="https://evil.example/"),
-        lambda app: lambda request: (200, {}, soap("<a/>")),
-        lambda app: lambda request: (200, {}, answering(app, "Success")(request)[2].replace(b"_a", b"_b")),
-        lambda app: lambda request: (500, {}, b"broken"),
-        lambda app: lambda request: (200, {}, b"<html>"),
+        lambda app: Reply(body=soap("<a/>").decode()),
+        lambda app: lambda request: Reply(body=answering(app, "Success")(request).body.replace("_a", "_b")),
+        lambda app: Reply(500, "broken"),
+        lambda app: Reply(body="<html>"),
     ],
 )
 def test_answer_that_does_not_say_so_is_asked_for_again(
-    world: World, app: App, ended: str, network: responses.RequestsMock, answer: Any
+    world: World, app: App, ended: str, there: SmallServer, answer: Any
 ) -> None:
-    network.add_callback("POST", SLO, answer(app))
+    there.routes["POST /slo"] = answer(app)
 
     with pytest.raises(Unavailable):
         world.sender.tell(ended, app.entity_id)
@@ -123,9 +125,9 @@ def test_answer_that_does_not_say_so_is_asked_for_again(
 
 
 def test_application_out_of_reach_is_unavailable_and_says_when_to_ask_again(
-    world: World, app: App, ended: str, network: responses.RequestsMock
+    world: World, app: App, ended: str, there: SmallServer
 ) -> None:
-    network.add("POST", SLO, status=503, headers={"Retry-After": "77"})
+    there.trouble = Reply(503, headers={"Retry-After": "77"})
 
     with pytest.raises(Unavailable) as problem:
         world.sender.tell(ended, app.entity_id)
@@ -133,10 +135,8 @@ def test_application_out_of_reach_is_unavailable_and_says_when_to_ask_again(
     assert problem.value.retry_after == 77
 
 
-def test_denial_is_recorded_and_not_repeated(
-    world: World, app: App, ended: str, network: responses.RequestsMock
-) -> None:
-    network.add_callback("POST", SLO, answering(app, "Responder", "RequestDenied"))
+def test_denial_is_recorded_and_not_repeated(world: World, app: App, ended: str, there: SmallServer) -> None:
+    there.routes["POST /slo"] = answering(app, "Responder", "RequestDenied")
 
     world.sender.tell(ended, app.entity_id)
 
