@@ -114,7 +114,7 @@ def create_app(parts: Parts) -> Flask:
             certificate=lambda asked: (
                 certificate.certificate if (certificate := door.shown_certificate(asked)) else None
             ),
-            decide=tokens.standing_for,
+            decide=tokens.sign_on_for,
         )
     )
     app.register_blueprint(

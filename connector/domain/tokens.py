@@ -118,15 +118,15 @@ class Tokens:
         """For whom else the agent may sign in there; see exchange.behalf."""
         return exchange.behalf(unit, caller, subject, audience=audience, own=self._issuer, depth=self._depth)
 
-    def standing_for(self, unit: Unit, caller: Caller, subject_id: str, audience: str) -> Behalf | None:
-        """The same without a subject token: by a standing delegation alone.
+    def sign_on_for(self, unit: Unit, caller: Caller, subject: Subject, audience: str) -> Behalf | None:
+        """The same at a door of sign-on: what the subject lacks of a proof, a standing delegation must give.
 
         The agent's grants are the limit: a token that it signs in with is good for any application.
         """
         agent = clients.caller_of(unit, caller.id)
         if agent is None:
             raise Denied("the agent may not act any more")
-        return self.behalf(unit, agent, Subject(subject_id), audience)
+        return self.behalf(unit, agent, subject, audience)
 
     def mint(self, unit: Unit, order: Order) -> Token:
         """Sign what was decided, and record it."""
@@ -221,6 +221,28 @@ class Tokens:
                 credentials.used(unit, found.caller.kind, found.credential)
         return found
 
+    def acting(self, header: str, shown: Callable[[], Shown]) -> tuple[Caller, Subject] | None:
+        """The agent that a token lets act for somebody, with its own rights, and for whom; None where it is a token of another kind.
+
+        What it is good for, `behalf` says: the audience of such a token is not looked at here, its scopes belong to one.
+        """
+        kind, _, token = header.partition(" ")
+        scheme, token = kind.lower(), token.strip()
+        try:
+            with self._domain.view() as unit:
+                claims = self._opened(unit, token)
+                if scheme not in ("bearer", "dpop") or "act" not in claims:
+                    return None
+                self._live(unit, token)
+                subject = self._about(claims)
+                agent = clients.caller_of(unit, subject.actors[0])
+        except Unauthenticated as refusal:
+            raise self._whose(header, refusal) from refusal
+        if agent is None:
+            raise Unauthenticated("the access token's subject may not act any more")
+        self._proofs.check(claims.get("cnf", {}), shown(), scheme=scheme, token=token)
+        return agent, subject
+
     def agent(self, header: str | None, shown: Callable[[], Shown]) -> Caller:
         """The agent behind an access token. DeadToken where the token was an agent's own that may not sign on any more."""
         try:
@@ -235,7 +257,8 @@ class Tokens:
         token = (header or "").partition(" ")[2].strip()
         try:
             with self._domain.view() as unit:
-                agent_id = self._opened(unit, token)["sub"]
+                claims = self._opened(unit, token)
+                agent_id = next(iter(actors_of(claims)), claims["sub"])
                 decision = access.may_sign_on(unit, agent_id)
         except Unauthenticated:
             return refusal
@@ -292,6 +315,10 @@ class Tokens:
             raise Denied(f"{field}: {problem.detail}", field=field) from problem
         if not claims["sub"].startswith(("agt-", "usr-")):
             raise Denied(f"{field} belongs to an inbound client; nobody acts for these", field=field)
+        return self._about(claims)
+
+    @staticmethod
+    def _about(claims: Mapping[str, Any]) -> Subject:
         return Subject(
             claims["sub"],
             frozenset(claims["scope"].split()),

@@ -37,9 +37,14 @@ class AgentDoor:
             return self._door.prove(Presented({"client_id": named}, None, shown), address)
         if header is not None and kind.lower() == "basic":
             return self._door.agent_by_secret(header, address)
-        caller = self._tokens.agent(header, lambda: self._door.shown(request))
+        acting = (
+            self._tokens.acting(header, lambda: self._door.shown(request))
+            if header is not None and _names_actors(token)
+            else None
+        )
+        caller, subject = acting or (self._tokens.agent(header, lambda: self._door.shown(request)), None)
         bound = shown is not None and _bound_to(token) == shown.thumbprint
-        return Arrival(caller, "token", shown.certificate if shown is not None and bound else None)
+        return Arrival(caller, "token", shown.certificate if shown is not None and bound else None, subject)
 
 
 def _is_assertion(token: str) -> bool:
@@ -49,6 +54,14 @@ def _is_assertion(token: str) -> bool:
     except Unauthenticated:
         return False
     return str(header.get("typ", "JWT")).lower() != TYPE
+
+
+def _names_actors(token: str) -> bool:
+    """Whether it may be a token that says who acts for whom; whether it does so rightly, `Tokens.acting` judges."""
+    try:
+        return "act" in jose.unverified_claims(token)
+    except Unauthenticated:
+        return False
 
 
 def _bound_to(token: str) -> str | None:

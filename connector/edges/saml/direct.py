@@ -1,7 +1,6 @@
 """Direct issue: an agent asks by JSON, or by token exchange, for an assertion for one application, and brings it there itself."""
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,8 +9,9 @@ import orjson
 
 from connector.core.clock import to_text
 from connector.core.errors import ConnectorError, Denied, Invalid, TooManyRequests, Unavailable
+from connector.domain.exchange import Subject
 from connector.domain.sign_on import Behalf
-from connector.domain.unit import Caller, Unit
+from connector.domain.unit import Unit
 from connector.edges.saml import sso
 from connector.edges.saml.assertion import LIFE
 from connector.edges.saml.errors import Declined
@@ -21,9 +21,6 @@ from connector.edges.saml.unsolicited import allowed, consumer, current
 from connector.edges.saml.visitor import Visitor
 
 WAY, EXCHANGE = "direct", "exchange"
-
-Decide = Callable[[Unit, Caller, str, str], Behalf | None]
-"""Whether the agent may act for that person or agent at that audience; Denied where it may not, None where that is itself."""
 
 _TEXTS = ("audience", "recipient", "form", "onBehalfOf", "relayState")
 _FORMS = ("assertion", "response")
@@ -39,16 +36,19 @@ class _Asked:
     bound: bool
 
 
-def answer(idp: IdentityProvider, visitor: Visitor, content: bytes, decide: Decide) -> bytes:
+def answer(idp: IdentityProvider, visitor: Visitor, content: bytes) -> bytes:
     """The JSON for a JSON request. Every refusal leaves an event; none is told to the application, which asked for nothing."""
     caller = visitor.caller
     agents_only(caller)
     asked = _read(content)
+    if asked.on_behalf_of is not None:
+        if visitor.subject is not None:
+            raise Invalid("the access token says already for whom the agent acts", field="onBehalfOf")
+        visitor = replace(visitor, subject=Subject(asked.on_behalf_of))
     try:
         with idp.domain.change(caller) as unit:
             order = _order(idp, application_in(unit, asked.audience, field="audience"), asked, visitor)
-            if asked.on_behalf_of is not None:
-                order = replace(order, behalf=decide(unit, caller, asked.on_behalf_of, asked.audience))
+            order = replace(order, behalf=visitor.behalf(unit, asked.audience))
             outcome = decided(idp, unit, caller, order)
         made = signed(idp, order, outcome)
     except ConnectorError as problem:

@@ -20,6 +20,7 @@ from connector.edges.saml.visitor import Visitor
 
 _DENIED = (names.RESPONDER, names.REQUEST_DENIED)
 _NEEDS_KEY = "the application wants the agent to show a certificate of its own, in the TLS connection"
+_MAY_NOT = "the agent may not act for that person or agent here"
 _WHY = {
     Cause.AGENT: "the agent may not sign on now",
     Cause.GROUPS: "the agent is not among those that may use this application",
@@ -99,11 +100,14 @@ def issue(idp: IdentityProvider, visitor: Visitor, message: Message) -> Issued:
     order = _order(app, message, accepted, visitor)
     try:
         bound = request.meet(message, accepted, _FORMATS[app.settings.name_id])
-        return replace(answer(idp, caller, order), channel=bound)
+        return replace(answer(idp, visitor, order), channel=bound)
     except Declined as problem:
         if not problem.recorded:
             refused(idp, caller, claimed, message.way, problem.detail)
         return _declined(idp, order, problem)
+    except Denied as problem:
+        refused(idp, caller, claimed, message.way, problem.detail)
+        return _declined(idp, order, Declined(_MAY_NOT, status=_DENIED))
 
 
 def agents_only(caller: Caller) -> None:
@@ -116,10 +120,14 @@ def refused(idp: IdentityProvider, caller: Caller, entity_id: str, way: str, rea
         sign_on.refuse(unit, caller.id, entity_id, way, (reason,))
 
 
-def answer(idp: IdentityProvider, caller: Caller, order: Order) -> Issued:
-    """The Response that signs the agent in. Declined where it may not be; its reasons are in the audit event."""
-    with idp.domain.change(caller) as unit:
-        outcome = decided(idp, unit, caller, order)
+def answer(idp: IdentityProvider, visitor: Visitor, order: Order) -> Issued:
+    """The Response that signs the agent in. Declined where it may not be; its reasons are in the audit event.
+
+    Denied, with no event, where it may not act for whom it wants to.
+    """
+    with idp.domain.change(visitor.caller) as unit:
+        order = replace(order, behalf=visitor.behalf(unit, order.app.provider.entity_id))
+        outcome = decided(idp, unit, visitor.caller, order)
     return enclosed(idp, order, signed(idp, order, outcome))
 
 
