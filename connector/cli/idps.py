@@ -29,9 +29,10 @@ def idp() -> None:
     type=click.Path(exists=True, dir_okay=False),
     help="File with the certificate (PEM) that the metadata must be signed with.",
 )
+@click.option("--entity-id", help="Which identity provider of an EntitiesDescriptor.")
 @json_option
 @guarded
-def add_idp(name: str, metadata: str, metadata_certificate: str | None, as_json: bool) -> None:
+def add_idp(name: str, metadata: str, metadata_certificate: str | None, entity_id: str | None, as_json: bool) -> None:
     """Trust a workforce IdP, or replace the metadata of one.
 
     Example: connector idp add corp --metadata https://idp.corp.example/metadata
@@ -40,7 +41,7 @@ def add_idp(name: str, metadata: str, metadata_certificate: str | None, as_json:
 
     certificate = Path(metadata_certificate).read_text() if metadata_certificate else None
     assembled = parts()
-    registry.add(assembled.domain, operator(), name=name, place=metadata, certificate=certificate)
+    registry.add(assembled.domain, operator(), name=name, place=metadata, certificate=certificate, entity_id=entity_id)
     _show(assembled, name, as_json)
 
 

@@ -73,16 +73,19 @@ def check(content: bytes, *, now: datetime, certificate: bytes | None = None, en
 
     Of an aggregate, the service provider of that name, or the only one.
     """
-    root = _trusted(content, certificate)
+    root = trusted(content, certificate)
     if aggregate.is_one(root):
-        root = aggregate.named(aggregate.service_providers(root), entity_id)
+        kind = aggregate.SERVICE_PROVIDER
+        root = aggregate.named(aggregate.entities(root, kind), entity_id, kind)
     return _read(root, now=now, signed=certificate is not None, entity_id=entity_id)
 
 
 def check_all(content: bytes, *, now: datetime, certificate: bytes | None = None) -> tuple[list[Read], dict[str, str]]:
     """The service providers of an aggregate that are good; and by entityID, why the others are not."""
-    root = _trusted(content, certificate)
-    entities = aggregate.service_providers(root) if aggregate.is_one(root) else {root.get("entityID", ""): root}
+    root = trusted(content, certificate)
+    entities = {root.get("entityID", ""): root}
+    if aggregate.is_one(root):
+        entities = aggregate.entities(root, aggregate.SERVICE_PROVIDER)
     good, bad = [], {}
     for entity_id, entity in entities.items():
         try:
@@ -92,7 +95,7 @@ def check_all(content: bytes, *, now: datetime, certificate: bytes | None = None
     return good, bad
 
 
-def _trusted(content: bytes, certificate: bytes | None) -> Element:
+def trusted(content: bytes, certificate: bytes | None) -> Element:
     """What of it is signed, and so may be read; all of it where nothing needs to be signed."""
     if certificate is None:
         return xml.parse(xml.without_comments(content, what="metadata"), what="metadata")

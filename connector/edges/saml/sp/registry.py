@@ -4,29 +4,36 @@ import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from connector.core.errors import ConnectorError, Invalid
 from connector.core.http import HttpClient
 from connector.core.logs import logger
 from connector.domain import workforce
 from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.domain.workforce import Trust, WorkforceIdp
-from connector.edges.saml import xml
+from connector.edges.saml import aggregate, source, xml
 from connector.edges.saml.fetch import WEB, metadata_at
-from connector.edges.saml.signature import PublicKey, verified
 from connector.edges.saml.sp import identity_provider
 from connector.edges.saml.sp.identity_provider import IdentityProvider
 
 log = logger()
 
 
-def add(domain: Domain, by: Caller, *, name: str, place: str, certificate: str | None = None) -> IdentityProvider:
-    """Trust the IdP whose metadata is in that file or at that address; with a certificate (PEM), only where it signed them."""
+def add(
+    domain: Domain,
+    by: Caller,
+    *,
+    name: str,
+    place: str,
+    certificate: str | None = None,
+    entity_id: str | None = None,
+) -> IdentityProvider:
+    """Trust the IdP whose metadata is in that file or at that address; with a certificate (PEM), only where it signed them.
+
+    `entity_id` says which, where the metadata are those of many.
+    """
     if place.startswith(WEB):
         _safe(place, certificate)
-    content = believed(metadata_at(place), certificate)
+    content = believed(metadata_at(place), certificate, entity_id)
     found = current(content, domain)
     url = place if place.startswith(WEB) else None
     with domain.change(by) as unit:
@@ -39,10 +46,8 @@ def refresh(domain: Domain, by: Caller, idp: WorkforceIdp, http: HttpClient | No
     if idp.url is None:
         raise Invalid(f"{idp.name} has no address to read metadata from: add it again with new ones", field="metadata")
     try:
-        content = believed(metadata_at(idp.url, http), idp.certificate)
+        content = believed(metadata_at(idp.url, http), idp.certificate, idp.entity_id)
         found = current(content, domain)
-        if found.entity_id != idp.entity_id:
-            raise Invalid(f"{idp.url} has metadata of {found.entity_id} now", field="entityID")
     except ConnectorError as problem:
         with domain.change(by) as unit:
             workforce.not_refreshed(unit, idp.name, problem.detail)
@@ -70,11 +75,19 @@ def refresher(domain: Domain, *, hours: float, http: HttpClient) -> Callable[[],
     return run
 
 
-def believed(content: bytes, certificate: str | None) -> bytes:
-    """The metadata, or where a certificate is given what its key signed of them."""
-    if certificate is None:
-        return xml.without_comments(content, what="metadata")
-    root = verified(xml.parse(content, what="metadata"), [_key(certificate)])
+def believed(content: bytes, certificate: str | None, entity_id: str | None = None) -> bytes:
+    """The metadata, or where a certificate is given what its key signed of them; of an aggregate, the identity provider of that entityID
+    or the only one. Invalid where there is another one, or none.
+    """
+    root = source.trusted(content, certificate.encode() if certificate else None)
+    if aggregate.is_one(root):
+        kind = aggregate.IDENTITY_PROVIDER
+        alone = aggregate.alone(aggregate.named(aggregate.entities(root, kind), entity_id, kind))
+        if certificate and identity_provider.parsed(alone).valid_until is None:
+            raise Invalid("the metadata is signed, and has no validUntil", field="validUntil")  # IIP-MD04
+        return alone
+    if entity_id is not None and root.get("entityID") != entity_id:
+        raise Invalid(f"the metadata is that of {root.get('entityID')}, not of {entity_id}", field="entity-id")
     return xml.serialise(root)
 
 
@@ -100,13 +113,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _key(certificate: str) -> PublicKey:
-    try:
-        key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
-    except ValueError as problem:
-        raise Invalid("the certificate is no X.509 certificate in PEM", field="metadata-certificate") from problem
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        raise Invalid("the certificate's key is neither RSA nor EC", field="metadata-certificate")
-    return key

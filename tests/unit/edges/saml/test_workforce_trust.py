@@ -21,6 +21,7 @@ from tests.conftest import Clock
 from tests.saml_world import served
 from tests.servers.pki import KeyPair, self_signed_rsa
 from tests.servers.process import free_port
+from tests.unit.edges.saml.verifier import forge
 from tests.workforce_idp import Idp, new_idp
 
 
@@ -105,7 +106,7 @@ def test_signed_metadata_are_believed_by_the_certificate_that_was_given(parts: P
         (('Location="https:', 'Location="javascript:'), "not an http or https address"),
         (('entityID="https', 'entityId="https'), "no entityID"),
         (("<md:EntityDescriptor", "<!DOCTYPE x><md:EntityDescriptor"), "DOCTYPE"),
-        (("md:EntityDescriptor", "md:EntitiesDescriptor"), "EntityDescriptor expected, not EntitiesDescriptor"),
+        (("md:EntityDescriptor", "md:EntitiesDescriptor"), "no identity provider: no EntityDescriptor"),
     ],
 )
 def test_metadata_that_cannot_be_used_are_refused(
@@ -178,7 +179,7 @@ def test_what_was_believed_stays_where_metadata_cannot_be_read_again(
     registry.refresher(parts.domain, hours=6, http=HttpClient())()  # told in the log, and no more
 
     assert keys_of(parts) == 1
-    assert "metadata of https://evil.example/ now" in (stored(parts).problem or "")
+    assert "the metadata is that of https://evil.example/, not of" in (stored(parts).problem or "")
     assert len(events(parts, "idp:not-refreshed")) == 1, "once, when it begins"
     site.content, site.status = idp.metadata(), 200
     registry.refresh(parts.domain, SYSTEM, stored(parts))
@@ -193,3 +194,60 @@ def test_an_idp_from_a_file_is_never_due(parts: Parts, tmp_path: Path, idp: Idp,
         assert workforce.due(unit, 1) == []
     with pytest.raises(Invalid, match="no address to read metadata from"):
         registry.refresh(parts.domain, SYSTEM, stored(parts))
+
+
+# -- metadata of many
+
+
+def whole(*documents: bytes, ends: str = ' validUntil="2027-03-02T12:00:00Z"') -> bytes:
+    inside = b"".join(one.replace(b' ID="_md"', b"") for one in documents)
+    md = "urn:oasis:names:tc:SAML:2.0:metadata"
+    return f'<md:EntitiesDescriptor xmlns:md="{md}" ID="_all"{ends}>'.encode() + inside + b"</md:EntitiesDescriptor>"
+
+
+def add_one(parts: Parts, folder: Path, content: bytes, federation: KeyPair | None, entity_id: str | None) -> None:
+    file = folder / "many.xml"
+    file.write_bytes(content)
+    pem = federation.certificate_pem.decode() if federation else None
+    registry.add(parts.domain, SYSTEM, name="corp", place=str(file), certificate=pem, entity_id=entity_id)
+
+
+def test_one_of_many_is_trusted_by_the_signature_of_the_whole_and_no_longer_than_that(
+    parts: Parts, tmp_path: Path, idp: Idp
+) -> None:
+    federation, other = self_signed_rsa("federation"), new_idp("other", entity_id="https://other.example/")
+    content = forge.signed(whole(other.metadata(), idp.metadata()).decode(), federation.key).encode()
+
+    add_one(parts, tmp_path, content, federation, idp.entity_id)
+
+    assert stored(parts).entity_id == idp.entity_id
+    described = identity_provider.parsed(stored(parts).metadata.encode())
+    assert described.valid_until is not None and described.valid_until.day == 2
+    assert described.keys == identity_provider.parsed(idp.metadata()).keys
+    for bad, by, name, sentence in (
+        (content, federation, None, "has 2 identity providers, name one with --entity-id: https://idp"),
+        (content, federation, "https://none.example/", "has no identity provider https://none.example/; it has: https"),
+        (content, idp.keys, idp.entity_id, "does not verify"),
+        (content.replace(b"/sso", b"/evil"), federation, idp.entity_id, "changed after it was signed"),
+        (whole(idp.metadata()), federation, None, "exactly one signature"),
+        (forge.signed(whole(idp.metadata(), ends="").decode(), federation.key).encode(), federation, None, "no validUntil"),
+        (whole(idp.metadata(), ends=' validUntil="2027-03-01T12:00:00Z"'), None, None, "validUntil of the metadata has passed"),
+        (idp.metadata(), None, "https://other.example/", "is that of https://idp.corp.example/saml, not of https://other"),
+    ):  # fmt: skip
+        with pytest.raises(Invalid, match=sentence):
+            add_one(parts, tmp_path, bad, by, name)
+
+
+def test_one_of_many_is_read_again_by_its_own_name(parts: Parts, site: Site, idp: Idp) -> None:
+    other = new_idp("other", entity_id="https://other.example/")
+    site.content = whole(other.metadata(), idp.metadata())
+    registry.add(parts.domain, SYSTEM, name="corp", place=site.url, entity_id=idp.entity_id)
+
+    site.content = whole(Idp(idp.keys, next_keys=other.keys).metadata(), other.metadata())
+    registry.refresh(parts.domain, SYSTEM, stored(parts))
+    assert keys_of(parts) == 2
+
+    site.content = whole(other.metadata())
+    with pytest.raises(Invalid, match="has no identity provider https://idp.corp.example/saml"):
+        registry.refresh(parts.domain, SYSTEM, stored(parts))
+    assert keys_of(parts) == 2
