@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+import xmlsec  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
@@ -11,6 +12,7 @@ from lxml import etree
 from connector.core.errors import Invalid
 from connector.edges.saml import signature, xml
 from tests.servers.pki import self_signed
+from tests.unit.edges.saml.verifier.believed import our_key, our_pair
 from tests.unit.edges.saml.verifier.forge import (
     DS,
     EC,
@@ -377,3 +379,25 @@ def test_what_is_no_base64_is_refused_by_the_name_of_its_field(text: str) -> Non
     with pytest.raises(Invalid, match="^Thing is not base64$") as caught:
         signature.octets_of(text, "Thing")
     assert caught.value.field == "Thing"
+
+
+@pytest.mark.parametrize("issuer", [True, False])
+def test_what_we_sign_is_believed_by_us_and_by_xmlsec(issuer: bool) -> None:
+    key = our_key()
+    text = canonical(etree.fromstring(message(INSIDE, issuer=issuer))).decode()
+
+    made = signature.Signer(key).sign(text)
+
+    assert canonical(verify(made, [key.private.public_key()])).decode() == text
+    assert f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{signature.certificate_text(key)}</" in made
+    root = etree.fromstring(made)
+    xmlsec.tree.add_ids(root, ["ID"])
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(our_pair().certificate_pem, xmlsec.KeyFormat.CERT_PEM)
+    context.verify(root.find("ds:Signature", NS))
+
+
+def test_a_key_info_that_stands_alone_declares_its_prefix() -> None:
+    made = etree.fromstring(signature.key_info("AAAA", f' xmlns:ds="{DS}"'))
+
+    assert made.findtext("ds:X509Data/ds:X509Certificate", None, NS) == "AAAA"
