@@ -105,6 +105,7 @@ def test_the_request_says_who_asks_whom_and_where_the_answer_goes(door: Door) ->
         ("{urn:oasis:names:tc:SAML:2.0:assertion}Issuer", SP, {}),
         ("{urn:oasis:names:tc:SAML:2.0:protocol}NameIDPolicy", None, {"AllowCreate": "true"}),
     ]
+    assert list(message.itertext()) == [SP]
     assert browser.cookie and browser.cookie.startswith("acl_")
     assert door.leave(cookie="mine")[1].cookie == "mine"
     assert door.leave(fresh=True)[0].get("ForceAuthn") == "true"
