@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -31,6 +32,7 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = _MORE + "rsa-sha256"
 ECDSA_SHA256 = _MORE + "ecdsa-sha256"
 MIN_RSA_BITS = 2048
+_parsed = partial(xml.parse, what="message")
 
 # What we accept (RFC 6931): nothing on SHA-1, nothing symmetric. Key type and hash of each signature algorithm.
 _SIGNATURES: dict[str, tuple[type[PublicKey], hashes.HashAlgorithm]] = {
@@ -168,16 +170,16 @@ def verified(element: Element, keys: Sequence[PublicKey], *, nested: bool = Fals
         raise Invalid("the message is signed, and no key is registered for its issuer")
     _refuse_twins(element)
     kept = [prefix for one in element.iter(xml.name(EC, "InclusiveNamespaces")) for prefix in _prefix_list(one)]
-    whole = xml.parse(xml.canonical(element, tuple(kept)), what="message")  # the original is not looked at again
+    whole = _parsed(xml.canonical(element, tuple(kept)))  # the original is not looked at again
     signature = _own_signature(whole, nested)
     info, value = _signature_parts(signature)
-    algorithm, prefixes, digest_method, digest = _signed_info(info, whole.get("ID", ""))
+    algorithm, prefixes, digest_method, digest = _signed_info(info, whole.get("ID"))
     _check(algorithm, keys, xml.canonical(info, _prefixes(info[0])), value)
     _take_out(signature)
     content = xml.canonical(whole, prefixes)
     if not hmac.compare_digest(_DIGESTS[digest_method](content), digest):
         raise Invalid("the message was changed after it was signed")
-    return xml.parse(content, what="message")
+    return _parsed(content)
 
 
 def check_octets(algorithm: str, keys: Sequence[PublicKey], octets: bytes, value: str) -> None:
@@ -230,7 +232,7 @@ def _signature_parts(signature: Element) -> tuple[Element, bytes]:
     return parts[0], octets_of(xml.text_of(parts[1]), "SignatureValue")
 
 
-def _signed_info(info: Element, id: str) -> tuple[str, tuple[str, ...], str, bytes]:
+def _signed_info(info: Element, id: str | None) -> tuple[str, tuple[str, ...], str, bytes]:
     """(signature algorithm, inclusive prefixes, digest algorithm, digest) of the one shape that we accept."""
     canonicalization, method, reference = _children(info, "CanonicalizationMethod", "SignatureMethod", "Reference")
     if canonicalization.get("Algorithm") != EC or len(method):

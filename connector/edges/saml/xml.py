@@ -18,7 +18,11 @@ _MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 64
 _SPACES = " \t\r\n"
 _HARDENED: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+# a declaration that says otherwise must not give a second reading of what was looked at as UTF-8
+_OF_MESSAGES: dict[str, Any] = {**_HARDENED, "encoding": "utf-8"}
 _WITHOUT_COMMENTS: dict[str, Any] = {**_HARDENED, "remove_comments": True}
+_UTF_8 = "utf-8-sig"  # with a byte order mark, or without
+_EXCLUSIVE: dict[str, Any] = {"method": "c14n", "exclusive": True, "with_comments": False}
 
 
 def parse(content: bytes, *, what: str) -> Element:
@@ -26,13 +30,12 @@ def parse(content: bytes, *, what: str) -> Element:
     if len(content) > _MAX_BYTES:
         raise Invalid(f"the {what} is larger than {_MAX_BYTES // 1024} KB")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(_UTF_8)
     except UnicodeDecodeError as problem:
         raise Invalid(f"the {what} is not UTF-8 text") from problem
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise Invalid(f"the {what} has a DOCTYPE; none is allowed")  # IIP-G03; before anything could be expanded
-    # a declaration that says otherwise must not give a second reading of what was checked above
-    parser = etree.XMLParser(encoding="utf-8", **_HARDENED)
+    parser = etree.XMLParser(**_OF_MESSAGES)
     try:
         root = etree.fromstring(text.encode(), parser)
     except (etree.XMLSyntaxError, ValueError) as problem:
@@ -68,9 +71,7 @@ def _refuse_extras(root: Element, what: str) -> None:
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Exclusive XML Canonicalization 1.0 without comments; Invalid where there is none (relative namespaces)."""
     try:
-        form = etree.tostring(
-            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes) or None
-        )
+        form: bytes = etree.tostring(element, inclusive_ns_prefixes=list(prefixes) or None, **_EXCLUSIVE)
     except (etree.LxmlError, ValueError) as problem:
         raise Invalid("the message cannot be brought into canonical form") from problem
     if not form:
