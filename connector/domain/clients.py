@@ -110,13 +110,18 @@ def listing(unit: Unit) -> list[Client]:
     return clients.everyone(unit.tx)
 
 
-def caller_of(unit: Unit, id: str) -> Caller | None:
-    """The caller with that OAuth client id: an active inbound client, or an active agent; None for anybody else."""
+def caller_of(unit: Unit, id: str, *, wanted: frozenset[str] | None = None) -> Caller | None:
+    """The caller with that OAuth client id: an active inbound client, or an active agent; None for anybody else.
+
+    `wanted` are the scopes that matter, where not all do: what every agent has need not be looked for.
+    """
     if id.startswith("agt-"):
         agent = resources.by_id(unit.tx, "agent", id)
         if agent is None or not agent.active:
             return None
-        return Caller("agent", agent.id, agent.name, granted(unit, id) | {AGENT_SCOPE})
+        own = frozenset({AGENT_SCOPE})
+        more = granted(unit, id) if wanted is None or wanted - own else frozenset[str]()
+        return Caller("agent", agent.id, agent.name, more | own)
     client = clients.by_id(unit.tx, id)
     return _caller(client) if client is not None and client.active else None
 

@@ -352,10 +352,11 @@ class Tokens:
         revoked = store.any_revoked(unit.tx, [claims["jti"], *claims.get("parents", ())])
         if (cutoff is not None and issued <= cutoff) or revoked:
             raise Unauthenticated("the access token was revoked")
-        found = clients.caller_of(unit, actors[0] if actors else claims["sub"])
+        named = frozenset(claims["scope"].split())
+        found = clients.caller_of(unit, actors[0] if actors else claims["sub"], wanted=named)
         if found is None or not all(exchange.alive(unit, id) for id in (claims["sub"], *actors) if id != found.id):
             raise Unauthenticated("the access token's subject may not act any more")
-        allowed = found.scopes & frozenset(claims["scope"].split())
+        allowed = found.scopes & named
         if actors:
             return replace(found, scopes=allowed & exchange.rights(unit, claims["sub"]), person=claims["sub"]), claims
         return replace(found, scopes=allowed), claims

@@ -77,7 +77,7 @@ def assertion(
     Invalid where a value cannot be written.
     """
     now, until = xml.instant(letter.moment), xml.instant(letter.moment + LIFE)
-    told = "".join(_attribute(one, values) for one, values in released)
+    told = "".join([_attribute(one, values) for one, values in released])
     return (
         f'<saml:Assertion{_DECLARED} ID="{id}" IssueInstant="{now}" Version="2.0">'
         f"<saml:Issuer>{text(letter.issuer)}</saml:Issuer>"
@@ -100,8 +100,8 @@ def released(bundle: Sequence[Attribute], subject: Subject) -> Iterator[tuple[At
 
 
 def _attribute(one: Attribute, values: tuple[str, ...]) -> str:
-    told = "".join(f"<saml:AttributeValue>{text(value, one.name)}</saml:AttributeValue>" for value in values)
-    return f"{one.start}{told}</saml:Attribute>"
+    told = [f"<saml:AttributeValue>{text(value, one.name)}</saml:AttributeValue>" for value in values]
+    return f"{one.start}{''.join(told)}</saml:Attribute>"
 
 
 def _confirmation(letter: Letter, until: str, holder: x509.Certificate | None) -> str:

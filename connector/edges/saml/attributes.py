@@ -20,7 +20,7 @@ class Subject:
 
     def values(self, source: str) -> tuple[str, ...]:
         """The values of a fact; none where it has none."""
-        return tuple(value for value in SOURCES[source](self) if value)
+        return tuple(filter(None, SOURCES[source](self)))
 
 
 def _email(subject: Subject) -> str:

@@ -61,11 +61,8 @@ class Signer:
         if key.certificate is None or not isinstance(key.private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise Misconfigured("SAML cannot sign.", [f"key {key.id} is not RSA or EC with a certificate"])
         self._private = key.private
+        self.algorithm = RSA_SHA256 if isinstance(key.private, rsa.RSAPrivateKey) else ECDSA_SHA256
         self._certificate = certificate_text(key)
-
-    @property
-    def algorithm(self) -> str:
-        return RSA_SHA256 if isinstance(self._private, rsa.RSAPrivateKey) else ECDSA_SHA256
 
     def sign(self, message: str, prefixes: tuple[str, ...] = ()) -> str:
         """A message in canonical form with a signature over it: behind its Issuer, or first where there is none (metadata).
