@@ -4,6 +4,7 @@ In: a target, ready for calls. Out: a Plan, and the doubts that people must deci
 last written is compared with what its link remembers; only the others are worked out anew.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,10 +20,11 @@ from connector.provisioning.preview import Connected
 from connector.provisioning.push import Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
-from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members
+from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members, TargetError
 
 Progress = Callable[[str, int], None]
 _BATCH = 500
+_PAUSES = (1.0, 5.0, 25.0)  # seconds; a read that breaks off goes on so often from the page that it reached
 
 
 @dataclass
@@ -67,19 +69,27 @@ class Surveyor:
 def _read(at: Connected, progress: Progress) -> tuple[dict[str, Account], str | None]:
     """Every account by its anchor; and the cookie from which changes can be followed, where the target tells them."""
     accounts: dict[str, Account] = {}
-    if isinstance(at.target, ChangesTarget) and Capability.CHANGES in at.target.capabilities:
-        cookie = ""
-        for page in at.target.changes(""):
-            accounts |= {one.id: one for one in page.accounts}
-            for id in page.gone:
-                accounts.pop(id, None)
-            cookie = page.cookie
-            progress("accounts read", len(page.accounts))
-        return accounts, cookie
-    for account in at.target.accounts():
-        accounts[account.id] = account
-        progress("accounts read", 1)
-    return accounts, None
+    if not isinstance(at.target, ChangesTarget) or Capability.CHANGES not in at.target.capabilities:
+        for account in at.target.accounts():
+            accounts[account.id] = account
+            progress("accounts read", 1)
+        return accounts, None
+    cookie, may_go_on, pauses = "", False, iter(_PAUSES)
+    while True:
+        try:
+            for page in at.target.changes(cookie):
+                accounts |= {one.id: one for one in page.accounts}
+                for id in page.gone:
+                    accounts.pop(id, None)
+                # A cookie of a page in the middle leads on from there; where the target has none, it is empty (see ChangedPage).
+                cookie, may_go_on = page.cookie, page.whole and bool(page.cookie)
+                progress("accounts read", len(page.accounts))
+            return accounts, cookie
+        except TargetError as broken:
+            pause = next(pauses, None)
+            if not broken.retry or not may_go_on or pause is None:
+                raise
+            time.sleep(max(pause, broken.retry_after or 0.0))
 
 
 @dataclass

@@ -51,7 +51,9 @@ _save = {
 }
 _among = Prepared(sa.select(*_COLUMNS).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
 _linked = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
-_holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
+_agents_at = Prepared(
+    sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids"), _of_agent)
+)
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
@@ -70,9 +72,9 @@ def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
     return row[0] if row else None
 
 
-def holders(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
-    """The ids of the records that these accounts are linked to."""
-    return [row[0] for row in _holders.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
+def agents_at(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
+    """The ids of the agents that these accounts are linked to. People and groups are linked, too, and never pushed there."""
+    return [row[0] for row in _agents_at.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
 
 
 def linked(tx: Transaction, target: str, ids: Iterable[str]) -> set[str]:
