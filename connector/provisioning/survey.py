@@ -20,7 +20,15 @@ from connector.provisioning.preview import Connected
 from connector.provisioning.push import Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
-from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members, TargetError
+from connector.targets.base import (
+    Account,
+    Capability,
+    ChangesTarget,
+    CookieExpired,
+    GroupTarget,
+    Members,
+    TargetError,
+)
 
 Progress = Callable[[str, int], None]
 _BATCH = 500
@@ -86,10 +94,13 @@ def _read(at: Connected, progress: Progress) -> tuple[dict[str, Account], str | 
                 progress("accounts read", len(page.accounts))
             return accounts, cookie
         except TargetError as broken:
-            pause = next(pauses, None)
-            if not broken.retry or not may_go_on or pause is None:
+            pause, forgotten = next(pauses, None), isinstance(broken, CookieExpired)
+            if not (broken.retry or forgotten) or not may_go_on or pause is None:
                 raise
-            time.sleep(max(pause, broken.retry_after or 0.0))
+            if forgotten:  # the place, that is: it begins anew
+                accounts, cookie, may_go_on = {}, "", False
+            else:
+                time.sleep(max(pause, broken.retry_after or 0.0))
 
 
 @dataclass

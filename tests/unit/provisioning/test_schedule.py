@@ -229,3 +229,22 @@ def test_a_whole_look_that_cannot_go_on_from_a_page_is_no_look_at_all(world: Wor
         world.plan()
     assert told.asked == [""]
     assert len(world.store.accounts) == 2
+
+
+def test_a_whole_look_whose_place_is_forgotten_meanwhile_begins_anew(world: World, told: Told) -> None:
+    world.settled("ada", "bob")
+    ada, bob = (world.account(name) for name in ("ada", "bob"))
+
+    def walk(cookie: str) -> Iterator[ChangedPage]:
+        told.asked.append(cookie)
+        if cookie:
+            raise CookieExpired("there was a restart")
+        yield ChangedPage((ada,), (), "after ada", whole=True)
+        if len(told.asked) == 1:
+            raise Unreachable("the second page did not come")
+        yield ChangedPage((bob,), (), "start", whole=True)
+
+    told.changes = walk  # type: ignore[method-assign]
+
+    assert world.reconcile().writes == 0
+    assert told.asked == ["", "after ada", ""]
