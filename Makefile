@@ -34,8 +34,14 @@ lint: $(STAMP)  ## formatter, linter, types, import contracts, dependencies
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 
-bench: $(STAMP)  ## the project's own load benchmark, beside the peers that can be installed
+bench: $(STAMP)  ## the project's own load benchmarks, beside the peers that can be installed
 	@$(BIN)/python -m tests.bench
+	@printf '\nPushes to targets, beside what each target can do by itself\n'
+	@$(BIN)/python -m tests.bench.push --count 200
+	@printf '\nTokens, without HTTP\n'
+	@$(BIN)/python -m tests.bench.tokens
+	@printf '\nSAML, without HTTP\n'
+	@$(BIN)/python -m tests.bench.saml
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 
