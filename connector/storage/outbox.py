@@ -246,9 +246,7 @@ def backlog(tx: Transaction) -> list[Backlog]:
         .group_by(_o.destination)
         .order_by(_o.destination)
     )
-    return [
-        Backlog(row[0], int(row[1]), int(row[2]), row[3], int(row[4]), int(row[5])) for row in tx.execute(counted)
-    ]
+    return [Backlog(row[0], int(row[1]), int(row[2]), row[3], int(row[4]), int(row[5])) for row in tx.execute(counted)]
 
 
 _STANDING = (

@@ -29,7 +29,9 @@ class OktaChanges(OktaDirectory, RestChanges):
         """Those of our mark by `search`, which knows deactivated users, too."""
         attribute, _, value = self._options.accounts_where.partition("=")
         query = {"limit": str(min(200, self._options.page_size))} | ({"search": self._ours()} if attribute else {})
-        for users, following in pages_from(self._wire, place or f"{self._wire.url}/api/v1/users?{urlencode(query)}", cut):
+        for users, following in pages_from(
+            self._wire, place or f"{self._wire.url}/api/v1/users?{urlencode(query)}", cut
+        ):
             ours = [one for one in users if not attribute or holds(profile_of(one).get(attribute), plain(value))]
             yield [account_of(one) for one in ours], following
 

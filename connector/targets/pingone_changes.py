@@ -53,7 +53,10 @@ class PingOneChanges(RestChanges):
     def _remembers(self) -> timedelta | None:
         now = to_text(self._clock())
         try:
-            next(listed(self._wire, "activities", limit=1, filter=f'recordedAt gt "{now}" and recordedAt lt "{now}"'), None)
+            next(
+                listed(self._wire, "activities", limit=1, filter=f'recordedAt gt "{now}" and recordedAt lt "{now}"'),
+                None,
+            )
         except NotAllowed:
             return None
         return _AUDIT_KEEPS

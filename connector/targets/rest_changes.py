@@ -90,7 +90,9 @@ class RestChanges(ABC):
             yield ChangedPage(some, tuple(gone) if start == 0 else (), after if last else before)
 
 
-def pages_from(wire: RestWire, url: str, cut: Callable[[Reply], tuple[list[Json], str]]) -> Iterator[tuple[list[Json], str]]:
+def pages_from(
+    wire: RestWire, url: str, cut: Callable[[Reply], tuple[list[Json], str]]
+) -> Iterator[tuple[list[Json], str]]:
     """Pages of a list whose every page tells the address of the next one, each with that address. Waits where the quota asks for it.
 
     CookieExpired where the first address is not one of the target's.

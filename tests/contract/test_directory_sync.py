@@ -17,7 +17,10 @@ from tests.servers.pingone_fake import PingOneFake
 from tests.servers.scim2_server import Scim2Server
 from tests.servers.slapd import BASE_DN, LOCKED_FOR_GOOD, Slapd
 
-_CORE, _ENTERPRISE = "urn:ietf:params:scim:schemas:core:2.0", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_CORE, _ENTERPRISE = (
+    "urn:ietf:params:scim:schemas:core:2.0",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+)
 
 
 class OpenLdap:
@@ -27,7 +30,9 @@ class OpenLdap:
 
     def person(self, handle: str) -> str:
         values = {"uid": handle, "sn": "Osei", "mail": f"{handle}@people.example", "title": "Analyst"}
-        return self._slapd.add(f"cn={handle},{self.people}", ["inetOrgPerson"], {**values, "departmentNumber": "Finance"})
+        return self._slapd.add(
+            f"cn={handle},{self.people}", ["inetOrgPerson"], {**values, "departmentNumber": "Finance"}
+        )
 
     def rename(self, person: str, handle: str) -> None:
         self._slapd.modify(person, {"uid": [handle]})
@@ -52,7 +57,9 @@ class TestOpenLdap(SyncContract):
 
     @pytest.fixture
     def told(self, there: OpenLdap, ldap_options: dict[str, str]) -> Told:
-        fields = "{userName: uid, displayName: cn, familyName: sn, email: mail, title: title, department: departmentNumber}"
+        fields = (
+            "{userName: uid, displayName: cn, familyName: sn, email: mail, title: title, department: departmentNumber}"
+        )
         return Told("openldap", {**ldap_options, "people_base": there.people}, fields)
 
 
@@ -95,7 +102,9 @@ class Scim2:
 
     def group(self, name: str, *members: str) -> str:
         held = [{"value": one} for one in members]
-        return str(self._send("POST", "/Groups", {"schemas": [f"{_CORE}:Group"], "displayName": name, "members": held})["id"])
+        return str(
+            self._send("POST", "/Groups", {"schemas": [f"{_CORE}:Group"], "displayName": name, "members": held})["id"]
+        )
 
     def leave(self, group: str, member: str, *, stays: str) -> None:
         self._patch(f"/Groups/{group}", {"op": "remove", "path": f'members[value eq "{member}"]'})
@@ -109,7 +118,12 @@ class TestScim(SyncContract):
     @pytest.fixture
     def told(self, scim2_server: Scim2Server, monkeypatch: pytest.MonkeyPatch) -> Told:
         monkeypatch.setenv("SCIM_TOKEN", scim2_server.token)
-        options = {"url": scim2_server.url, "token": "env:SCIM_TOKEN", "accounts_where": "userType=Agent", "page_size": "5"}
+        options = {
+            "url": scim2_server.url,
+            "token": "env:SCIM_TOKEN",
+            "accounts_where": "userType=Agent",
+            "page_size": "5",
+        }
         fields = f"""{{userName: userName, email: 'emails[type eq "work"].value', title: title, department: '{_ENTERPRISE}:department'}}"""
         return Told("scim", options, fields)
 
@@ -168,7 +182,11 @@ class Entra:
         self._graph = graph
 
     def person(self, handle: str) -> str:
-        names = {"userPrincipalName": f"{handle}@contoso.example", "mail": f"{handle}@people.example", "displayName": handle}
+        names = {
+            "userPrincipalName": f"{handle}@contoso.example",
+            "mail": f"{handle}@people.example",
+            "displayName": handle,
+        }
         made = self._graph.add("user", **names, jobTitle="Analyst", department="Finance", accountEnabled=True)
         return str(made["id"])
 

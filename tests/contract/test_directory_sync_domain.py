@@ -16,7 +16,12 @@ class Domain:
         self.people = samba.add(f"OU=s-{uuid.uuid4().hex[:12]},{samba.people}", ["organizationalUnit"], {})
 
     def person(self, handle: str) -> str:
-        values = {"mail": f"{handle}@people.example", "title": "Analyst", "department": "Finance", "displayName": handle}
+        values = {
+            "mail": f"{handle}@people.example",
+            "title": "Analyst",
+            "department": "Finance",
+            "displayName": handle,
+        }
         return self._samba.add_person(handle, below=self.people, **values)
 
     def rename(self, person: str, handle: str) -> None:
@@ -43,5 +48,7 @@ class TestDomain(SyncContract):
 
     @pytest.fixture
     def told(self, there: Domain, domain_options: dict[str, str]) -> Told:
-        fields = "{userName: sAMAccountName, displayName: displayName, email: mail, title: title, department: department}"
+        fields = (
+            "{userName: sAMAccountName, displayName: displayName, email: mail, title: title, department: department}"
+        )
         return Told("active_directory", {**domain_options, "people_base": there.people}, fields)

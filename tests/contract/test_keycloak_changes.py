@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,7 +23,9 @@ def opened(keycloak: Keycloak, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def open_(kind: str = "user", **more: str) -> KeycloakTarget:
         given = {"url": keycloak.url, "realm": keycloak.realm, "client_id": keycloak.client_id, "page_size": "7"}
-        made = open_target("keycloak", "keycloak", {**given, "client_secret": "env:KEYCLOAK_SECRET", **more}, object=kind)
+        made = open_target(
+            "keycloak", "keycloak", {**given, "client_secret": "env:KEYCLOAK_SECRET", **more}, object=kind
+        )
         assert isinstance(made, KeycloakTarget)
         return made
 
@@ -67,7 +68,7 @@ def told(target: KeycloakTarget, cookie: str) -> tuple[set[str], set[str], str]:
 def test_admin_events_tell_what_was_changed_joined_and_deleted_since(
     marked: KeycloakTarget, later: Callable[[str], str]
 ) -> None:
-    kept, changed, disabled, joined, deleted, *_ = ids = make(marked, 12)
+    changed, disabled, joined, deleted, *_ = ids = make(marked, 12)
     everything, _, cookie = told(marked, "")
     cookie = later(cookie)
     marked.update(changed, Changes(set={"firstName": "Other"}))
@@ -84,7 +85,7 @@ def test_admin_events_tell_what_was_changed_joined_and_deleted_since(
 
 def test_a_change_of_a_client_is_told(opened: Open, later: Callable[[str], str]) -> None:
     clients = opened("client")
-    changed, kept = (clients.create(Account(attributes={"clientId": f"c-{uuid.uuid4().hex[:8]}"})).id for _ in range(2))
+    changed, _ = (clients.create(Account(attributes={"clientId": f"c-{uuid.uuid4().hex[:8]}"})).id for _ in range(2))
     cookie = later(told(clients, "")[2])
     clients.update(changed, Changes(set={"description": "other"}))
 
@@ -138,7 +139,9 @@ def test_whoever_may_not_read_events_makes_full_reads(marked: KeycloakTarget, ke
     management = keycloak.admin("GET", "/clients?clientId=realm-management").json()[0]["id"]
     client = keycloak.admin("GET", "/clients?clientId=no-events").json()[0]["id"]
     account = keycloak.admin("GET", f"/clients/{client}/service-account-user").json()["id"]
-    roles = [keycloak.admin("GET", f"/clients/{management}/roles/{name}").json() for name in ("view-events", "manage-realm")]
+    roles = [
+        keycloak.admin("GET", f"/clients/{management}/roles/{name}").json() for name in ("view-events", "manage-realm")
+    ]
     keycloak.admin("DELETE", f"/users/{account}/role-mappings/clients/{management}", roles)
     target = opened(client_id="no-events")
     assert isinstance(target, KeycloakUsers)

@@ -252,7 +252,9 @@ def test_what_the_index_learns_late_is_met_by_the_next_look(okta: Open, fake: Ok
     assert _told(okta(), cookie)[0] == {account}
 
 
-def test_a_user_that_the_index_still_shows_is_gone_once_the_log_says_so(okta: Open, fake: OktaFake, clock: Clock) -> None:
+def test_a_user_that_the_index_still_shows_is_gone_once_the_log_says_so(
+    okta: Open, fake: OktaFake, clock: Clock
+) -> None:
     cookie = _told(okta(), "")[2]
     account = okta().create(_agent()).id
     fake.indexing = False

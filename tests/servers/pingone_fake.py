@@ -100,7 +100,9 @@ class PingOneFake(Fake):
                 return self.error(403, "ACCESS_FAILED", "The request could not be completed. You do not have access.")
             found = _PERIOD.fullmatch(request.args.get("filter", ""))
             if found is None:
-                return self.error(400, "INVALID_REQUEST", "the filter must bound recordedAt, with one condition more at most")
+                return self.error(
+                    400, "INVALID_REQUEST", "the filter must bound recordedAt, with one condition more at most"
+                )
             period = [one for one in self.audit if found[1] < one["recordedAt"] <= found[2]]
             path = (found[3] or "").removeprefix("resources.")
             about = [one for one in period if not path or str(_at(one["resources"][0], path)) == found[4]]
