@@ -4,6 +4,7 @@ In and out: Account values whose attributes are named as in Keycloak's represent
 replaces an object whole there, so a change is read, merged and written.
 """
 
+import re
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ class KeycloakTarget(KeycloakDirectory, KeycloakChanges):
             *(Capability.CHANGES, Capability.DISABLE, Capability.DELETE),
         }
     )
+    _place: str
     _handle: str
     _lists: bool  # whether custom attributes are lists of texts
 
@@ -145,6 +147,7 @@ class KeycloakUsers(KeycloakTarget):
 
     _place, _handle, _lists = "users", "username", True
     _events = ("USER", "GROUP_MEMBERSHIP", "REALM_ROLE_MAPPING")
+    _named = re.compile("(?:users|scim/v2/Users)/([^/]+)")
 
     def __init__(self, name: str, options: KeycloakOptions, clock: Clock) -> None:
         super().__init__(name, options, clock)
@@ -222,6 +225,7 @@ class KeycloakClients(KeycloakTarget):
 
     _place, _handle, _lists = "clients", "clientId", False
     _events = ("CLIENT",)
+    _named = re.compile("clients/([^/]+)")
 
     def check(self) -> str:
         count = sum(1 for _ in self.accounts())

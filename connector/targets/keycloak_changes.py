@@ -25,8 +25,8 @@ class KeycloakChanges(RestChanges):
 
     _options: KeycloakOptions
     _wire: KeycloakWire
-    _place: str
     _events: ClassVar[tuple[str, ...]]  # the types of resources whose events are about an account
+    _named: ClassVar[re.Pattern[str]]  # the account in the path of such an event
 
     def _changed(self, since: datetime) -> Iterator[Account]:
         return iter(())
@@ -41,7 +41,7 @@ class KeycloakChanges(RestChanges):
             if not isinstance(page, list):
                 raise Unreachable(f"{self._wire.url} did not answer with a list of admin events")
             for event in page:
-                if found := re.match(rf"{self._place}/([^/]+)", str(event.get("resourcePath", ""))):
+                if found := self._named.match(str(event.get("resourcePath", ""))):
                     yield found[1]
             if len(page) < size:
                 return

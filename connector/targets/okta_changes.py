@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 import orjson
 
 from connector.core.clock import to_text
-from connector.targets.base import Account, NotAllowed
+from connector.targets.base import Account, NotAllowed, TargetError
 from connector.targets.okta_wire import OktaDirectory, account_of, cut, plain, profile_of
 from connector.targets.rest_changes import RestChanges, pages_from
 from connector.targets.rest_values import holds
 
+_MINUTE: Final = timedelta(minutes=1)
 _LOG_KEEPS: Final = timedelta(days=80)
 _EVENTS: Final = ("user.lifecycle.deactivate", "user.lifecycle.delete.initiated", "user.lifecycle.delete.completed")
 
@@ -57,10 +58,10 @@ class OktaChanges(OktaDirectory, RestChanges):
         return _LOG_KEEPS
 
     def _may_read_log(self) -> bool:
-        now = to_text(self._clock())
+        now = self._clock()
         try:
-            next(self._list("api", "v1", "logs", limit="1", since=now, until=now), None)
-        except NotAllowed:
+            next(self._list("api", "v1", "logs", limit="1", since=to_text(now - _MINUTE), until=to_text(now)), None)
+        except TargetError:
             return False
         return True
 

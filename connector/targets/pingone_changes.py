@@ -16,6 +16,7 @@ from connector.targets.pingone_wire import PingOneOptions, account_of, cut, equa
 from connector.targets.rest_changes import RestChanges, pages_from
 from connector.targets.rest_values import holds
 from connector.targets.rest_wire import RestWire
+from connector.targets.sign_in import Json
 
 _AUDIT_KEEPS: Final = timedelta(days=13)
 _SIGN_INS: Final = "USER.ACCESS"
@@ -39,11 +40,10 @@ class PingOneChanges(RestChanges):
 
     def _logged(self, since: datetime) -> Iterator[str]:
         """Whatever happened to a user but a sign-in; in our users' population only, where they have one of their own."""
-        about = f" and {equals('resources.type', 'USER')}"
+        about = equals("resources.type", "USER")
         if self._options.population:
-            about = f" and {equals('resources.population.id', self._options.population)}"
-        period = f'recordedAt gt "{to_text(since)}" and recordedAt lt "{to_text(self._clock())}"'
-        for activity in listed(self._wire, "activities", limit=self._options.page_size, filter=period + about):
+            about = equals("resources.population.id", self._options.population)
+        for activity in self._audit(since, about, limit=self._options.page_size):
             if str((activity.get("action") or {}).get("type", "")).startswith(_SIGN_INS):
                 continue
             for one in activity.get("resources") or []:
@@ -51,12 +51,12 @@ class PingOneChanges(RestChanges):
                     yield str(one["id"])
 
     def _remembers(self) -> timedelta | None:
-        now = to_text(self._clock())
         try:
-            next(
-                listed(self._wire, "activities", limit=1, filter=f'recordedAt gt "{now}" and recordedAt lt "{now}"'),
-                None,
-            )
+            next(self._audit(self._clock() - timedelta(minutes=1), equals("resources.type", "USER"), limit=1), None)
         except NotAllowed:
             return None
         return _AUDIT_KEEPS
+
+    def _audit(self, since: datetime, about: str, *, limit: int) -> Iterator[Json]:
+        period = f'recordedAt gt "{to_text(since)}" and recordedAt lt "{to_text(self._clock())}"'
+        return listed(self._wire, "activities", limit=limit, filter=f"{period} and {about}")

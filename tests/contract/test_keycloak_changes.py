@@ -83,6 +83,20 @@ def test_admin_events_tell_what_was_changed_joined_and_deleted_since(
     assert gone == {deleted}
 
 
+def test_what_is_changed_and_deleted_over_its_scim_api_is_told_too(
+    marked: KeycloakTarget, later: Callable[[str], str], keycloak: Keycloak
+) -> None:
+    client = {"client_id": keycloak.client_id, "client_secret": "env:KEYCLOAK_SECRET"}
+    options = {"url": keycloak.scim_url, "profile": "keycloak", "token_url": keycloak.token_url, **client}
+    scim = open_target("scim", "scim", options)
+    changed, deleted = make(marked, 2)
+    cookie = later(told(marked, "")[2])
+    scim.set_active(changed, False)
+    scim.delete(deleted)
+
+    assert told(marked, cookie)[:2] == ({changed}, {deleted})
+
+
 def test_a_change_of_a_client_is_told(opened: Open, later: Callable[[str], str]) -> None:
     clients = opened("client")
     changed, _ = (clients.create(Account(attributes={"clientId": f"c-{uuid.uuid4().hex[:8]}"})).id for _ in range(2))
