@@ -56,13 +56,15 @@ class Surveyor:
         accounts, cookie = _read(at, progress)
         with self._domain.view() as unit:
             agents = resources.ids_of_kind(unit.tx, "agent")
-            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name, agents_only=True)}
+            everyones = links.of_target(unit.tx, at.name)
+            held = {link.resource_id: link for link in everyones if link.is_agents}
             look = _Look(
                 self._domain,
                 self._push,
                 at,
                 accounts,
                 held,
+                holders={link.remote_id: link.resource_id for link in everyones},
                 agents=agents,
                 waiting=outbox.waiting(unit.tx, f"target:{at.name}"),
                 ignored=cases.ignored(unit.tx, at.name),
@@ -111,14 +113,14 @@ class _Look:
     push: Push
     at: Connected
     accounts: dict[str, Account]
-    links: dict[str, Link]
+    links: dict[str, Link]  # of agents
+    holders: dict[str, str]  # whose an account is: an agent's, or a person's who was read from there
     agents: list[str]
     waiting: set[str]
     ignored: dict[str, frozenset[str]]
     doubts: dict[str, Doubt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._holders = {link.remote_id: id for id, link in self.links.items()}
         self._look_up = index(self.accounts.values(), self.at.mapping)
         self._members = _Memberships(self.at)
         self._people = People(self.at.mapping, self.at.target)
@@ -153,7 +155,7 @@ class _Look:
 
     def unmatched(self, entries: Iterable[Entry]) -> int:
         """How many accounts are nobody's; each is a doubt, unless somebody has decided to leave it."""
-        taken = set(self._holders) | {entry.account for entry in entries}
+        taken = set(self.holders) | {entry.account for entry in entries}
         taken |= {id for doubt in self.doubts.values() for id in doubt.accounts}
         taken |= {id for about, accounts in self.ignored.items() for id in (about, *accounts)}
         found = 0
@@ -205,7 +207,7 @@ class _Look:
         """The account to adopt, if there is one. NeedsDecision where a person must say."""
         if subject.link is not None:
             self.push.missing(subject, self.at)
-        known = Known(self._holders.get, self.ignored.get(subject.id, frozenset()))
+        known = Known(self.holders.get, self.ignored.get(subject.id, frozenset()))
         keys = correlators(self.at.mapping, subject.facts)
         match = correlate(subject.id, keys, self._look_up, self.at.mapping, known)
         if match.doubt is not None:
