@@ -14,6 +14,7 @@ from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
 from connector.core.logs import logger
+from connector.core.rate import Limiter
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
 from connector.domain.unit import Unit
@@ -52,6 +53,8 @@ def create_app(parts: Parts) -> Flask:
     federation = Federation(domain, lambda: HttpClient(connect_timeout=2, read_timeout=3))
     attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
     door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
+
+    starts = Limiter(time.monotonic)
 
     own_assertions = bearer.verifier(
         domain,
@@ -111,7 +114,7 @@ def create_app(parts: Parts) -> Flask:
             certificate=lambda asked: (
                 certificate.certificate if (certificate := door.shown_certificate(asked)) else None
             ),
-            decide=tokens.standing_for,
+            decide=tokens.sign_on_for,
         )
     )
     app.register_blueprint(
@@ -127,7 +130,14 @@ def create_app(parts: Parts) -> Flask:
         return ((one.holder, one.what, one.ends.timestamp()) for one in expiry.endings(domain, unit))
 
     app.register_blueprint(
-        saml_sp.blueprint(domain, base_url=settings.url, door=sessions, pages=pages, new_id=saml.message_id)
+        saml_sp.blueprint(
+            domain,
+            base_url=settings.url,
+            door=sessions,
+            pages=pages,
+            new_id=saml.message_id,
+            limit=lambda: starts.take(request.remote_addr or "", settings.sign_in_starts, 60),
+        )
     )
     app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))

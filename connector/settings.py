@@ -72,6 +72,10 @@ class Settings(BaseModel):
         300.0, gt=0, le=86400, description="How long they are counted, and it must wait."
     )
 
+    sign_in_starts: int = Field(
+        60, ge=0, description="Sign-ins of people that may be begun from an address in a minute; 0: no limit."
+    )
+
     trusted_proxies: str = Field(
         "", description="Addresses or networks of proxies, separated by commas, whose `Client-Cert` header is believed."
     )

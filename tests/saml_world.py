@@ -20,7 +20,8 @@ from connector.core.keys import KeyRing
 from connector.domain import apps, delegations
 from connector.domain import groups as group_rules
 from connector.domain.app_settings import AppSettings
-from connector.domain.arrival import Arrival
+from connector.domain.arrival import Arrival, Method
+from connector.domain.exchange import Subject
 from connector.domain.schema import GOVERNANCE
 from connector.domain.sign_on import Behalf
 from connector.domain.unit import SYSTEM, Caller, Domain, Unit
@@ -130,7 +131,10 @@ class World:
 
 
 def authenticate(request: flask.Request) -> Arrival:
-    """In these tests an agent's id is its token, `secret` is everybody's secret, and a certificate of TLS is the agent's."""
+    """In these tests an agent's id is its token, `secret` is everybody's secret, and a certificate of TLS is the agent's.
+
+    AGENT*PERSON is a token by which the agent acts for that person.
+    """
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme == "Basic":
         value, _, secret = base64.b64decode(value).decode().partition(":")
@@ -138,8 +142,10 @@ def authenticate(request: flask.Request) -> Arrival:
             raise Unauthenticated("wrong id or secret")
     if not value:
         raise Unauthenticated("present an access token, or id and secret")
+    value, _, other = value.partition("*")
     kind = "agent" if value.startswith("agt-") else "client"
-    return Arrival(Caller(kind, value, value), "basic" if scheme == "Basic" else "token", certificate_of(request))
+    method: Method = "basic" if scheme == "Basic" else "token"
+    return Arrival(Caller(kind, value, value), method, certificate_of(request), Subject(other) if other else None)
 
 
 def certificate_of(request: flask.Request) -> x509.Certificate | None:
@@ -147,12 +153,12 @@ def certificate_of(request: flask.Request) -> x509.Certificate | None:
     return x509.load_pem_x509_certificate(pem.encode()) if pem else None
 
 
-def decide(unit: Unit, caller: Caller, subject: str, audience: str) -> Behalf | None:
+def decide(unit: Unit, caller: Caller, subject: Subject, audience: str) -> Behalf | None:
     """In these tests any standing delegation will do; which one is needed is for domain.exchange to say."""
-    standing = delegations.standing(unit, subject, caller.id)
+    standing = delegations.standing(unit, subject.id, caller.id)
     if not standing:
         raise Denied("no delegation stands")
-    return Behalf(subject, (caller.id,), (standing[0].id,), from_text(standing[0].not_after))
+    return Behalf(subject.id, (caller.id,), (standing[0].id,), from_text(standing[0].not_after))
 
 
 def make_world(folder: Path, *, base_url: str, database: Database | None = None, keys: KeyRing | None = None) -> World:

@@ -34,10 +34,20 @@ def app() -> None:
     "--mdq", nargs=2, metavar="URL ENTITYID", help="A metadata query service, and the entityID to ask it for."
 )
 @click.option("--metadata-certificate", type=Path, help="PEM file: the metadata must be signed with its key.")
+@click.option("--entity-id", help="Which service provider of an EntitiesDescriptor.")
+@click.option(
+    "--all", "every", is_flag=True, help="Every service provider of an EntitiesDescriptor, named NAME:entityID."
+)
 @json_option
 @guarded
 def add_app(
-    name: str, metadata: str | None, mdq: tuple[str, str] | None, metadata_certificate: Path | None, as_json: bool
+    name: str,
+    metadata: str | None,
+    mdq: tuple[str, str] | None,
+    metadata_certificate: Path | None,
+    entity_id: str | None,
+    every: bool,
+    as_json: bool,
 ) -> None:
     """Register an application, or replace its metadata.
 
@@ -46,22 +56,31 @@ def add_app(
     Example: connector app add wiki --metadata https://wiki.example/saml/metadata
     """
     from connector.core.http import HttpClient  # imported here: most commands ask nobody, and need no lxml
-    from connector.edges.saml import service_provider, source
+    from connector.edges.saml import source
     from connector.edges.saml.fetch import WEB, metadata_at
 
     if (metadata is None) == (mdq is None):
         raise Invalid("name exactly one of --metadata and --mdq", field="metadata")
+    if [mdq is not None, entity_id is not None, every].count(True) > 1:
+        raise Invalid("--mdq, --entity-id and --all do not go together: each says which entity is meant", field="all")
     certificate = _read(metadata_certificate) if metadata_certificate else None
-    place, entity_id = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", None)
-    domain = parts().domain
-    if place.startswith(WEB):
-        provider = source.register(
-            domain, operator(), HttpClient(), name=name, url=place, certificate=certificate, entity_id=entity_id
-        )
+    place, wanted = (source.mdq_url(*mdq), mdq[1]) if mdq else (metadata or "", entity_id)
+    domain, bad = parts().domain, dict[str, str]()
+    content = source.fetch(HttpClient(), place) if place.startswith(WEB) else metadata_at(place)
+    now = domain.database.clock()
+    if every:
+        good, bad = source.check_all(content, now=now, certificate=certificate)
+        found = {f"{name}:{one.provider.entity_id}": one for one in good}
     else:
-        read = source.check(metadata_at(place), now=domain.database.clock(), certificate=certificate)
-        provider = service_provider.register(domain, operator(), name=name, metadata=read.content)
-    show({"name": name, "entityId": provider.entity_id}, as_json, [f"{name}: {provider.entity_id}"])
+        found = {name: source.check(content, now=now, certificate=certificate, entity_id=wanted)}
+    for title, read in found.items():
+        source.keep(domain, operator(), read, name=title, place=place, certificate=certificate)
+    added = [{"name": title, "entityId": read.provider.entity_id} for title, read in found.items()]
+    lines = [f"{one['name']}: {one['entityId']}" for one in added]
+    lines += [f"left out: {id}: {problem}" for id, problem in bad.items()]
+    show({"added": added, "leftOut": bad} if every else added[0], as_json, lines)
+    if bad:
+        raise SystemExit(1)
 
 
 @app.command("list")

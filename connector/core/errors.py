@@ -70,6 +70,14 @@ class Unavailable(ConnectorError):
         self.retry_after = retry_after
 
 
+class TooManyRequests(ConnectorError):
+    """The caller asks, or fails to prove who it is, too often; come back after `retry_after` seconds (RFC 6585 section 4)."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class Misconfigured(ConnectorError):
     """Settings, mappings or keys are wrong; `problems` lists every one of them, each with its name or file and line."""
 

@@ -135,7 +135,12 @@ def key_set(document: Any) -> dict[str, jwk.Key]:
 
 def unverified_claims(token: str) -> dict[str, Any]:
     """What the token says of itself, to choose a key by. Unauthenticated where it is not a compact JWS of an object."""
-    unverified_header(token)
+    return unverified(token)[1]
+
+
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, both."""
+    header = unverified_header(token)
     payload = token.split(".")[1]
     try:
         claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -143,7 +148,7 @@ def unverified_claims(token: str) -> dict[str, Any]:
             raise ValueError
     except ValueError as problem:
         raise Unauthenticated("the token is not a signed JWT") from problem
-    return claims
+    return header, claims
 
 
 def import_public(key: dict[str, Any] | bytes, *, field: str) -> jwk.Key:

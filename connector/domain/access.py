@@ -1,13 +1,14 @@
 """May this agent sign on now? The one answer that OAuth and SAML both ask for. Pure apart from reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 
-from connector.core.clock import to_text
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.storage import owners, resources
+from connector.storage.resources import Record
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,27 @@ def may_sign_on(unit: Unit, agent_id: str) -> Decision:
     agent = resources.by_id(unit.tx, "agent", agent_id)
     if agent is None:
         return Decision(agent_id, ("there is no such agent",))
+    return judged(agent, around(unit, agent_id), now=unit.tx.now)
+
+
+def around(unit: Unit, agent_id: str) -> list[tuple[str, Record]]:
+    """Who owns or sponsors an agent, with the role; the accountable one first."""
+    ownerships = owners.of_agent(unit.tx, agent_id)
+    found = resources.by_ids(unit.tx, [one.holder_id for one in ownerships])
+    return [(one.role, found[one.holder_id]) for one in ownerships if one.holder_id in found]
+
+
+def judged(agent: Record, around: Sequence[tuple[str, Record]], *, now: str) -> Decision:
+    """The answer, by what was read already."""
     reasons = [] if agent.active else ["the agent is suspended"]
     governance = orjson.loads(agent.document).get(GOVERNANCE, {})
-    now = to_text(unit.tx.moment)
     if governance.get("validFrom", "") > now:
         reasons.append(f"the agent is valid only from {governance['validFrom']}")
     if governance.get("validUntil", now) < now:
         reasons.append(f"the agent expired on {governance['validUntil']}")
-    holders = resources.by_ids(unit.tx, [o.holder_id for o in owners.of_agent(unit.tx, agent_id) if o.role == "owner"])
-    if not holders:
+    owning = [holder for role, holder in around if role == "owner"]
+    if not owning:
         reasons.append("nobody owns the agent")
-    elif not any(holder.active for holder in holders.values()):
+    elif not any(holder.active for holder in owning):
         reasons.append("no owner of the agent is active")
-    return Decision(agent_id, tuple(reasons), governance.get("riskLevel"))
+    return Decision(agent.id, tuple(reasons), governance.get("riskLevel"))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from cryptography import x509
 
+from connector.domain.exchange import Subject
 from connector.domain.unit import Caller
 
 Method = Literal["basic", "token", "private_key_jwt", "tls"]
@@ -15,8 +16,10 @@ class Arrival:
     """Who it is, and how it proved that. `certificate` is that of the TLS connection, where the proof was about it.
 
     That is the certificate that stood for the agent itself, or that its access token is bound to: no other one beside.
+    `subject` is for whom else it acts, where its access token says so.
     """
 
     caller: Caller
     method: Method
     certificate: x509.Certificate | None = None
+    subject: Subject | None = None

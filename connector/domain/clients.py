@@ -110,15 +110,20 @@ def listing(unit: Unit) -> list[Client]:
     return clients.everyone(unit.tx)
 
 
-def caller_of(unit: Unit, id: str) -> Caller | None:
-    """The caller with that OAuth client id: an active inbound client, or an active agent; None for anybody else."""
+def caller_of(unit: Unit, id: str, *, wanted: frozenset[str] | None = None) -> Caller | None:
+    """The caller with that OAuth client id: an active inbound client, or an active agent; None for anybody else.
+
+    `wanted` are the scopes that matter, where not all do: what every agent has need not be looked for.
+    """
+    if id.startswith("agt-"):
+        agent = resources.by_id(unit.tx, "agent", id)
+        if agent is None or not agent.active:
+            return None
+        own = frozenset({AGENT_SCOPE})
+        more = granted(unit, id) if wanted is None or wanted - own else frozenset[str]()
+        return Caller("agent", agent.id, agent.name, more | own)
     client = clients.by_id(unit.tx, id)
-    if client is not None:
-        return _caller(client) if client.active else None
-    agent = resources.by_id(unit.tx, "agent", id)
-    if agent is not None and agent.active:
-        return Caller("agent", agent.id, agent.name, granted(unit, id) | {AGENT_SCOPE})
-    return None
+    return _caller(client) if client is not None and client.active else None
 
 
 def kind_of(unit: Unit, id: str) -> str | None:
@@ -128,12 +133,13 @@ def kind_of(unit: Unit, id: str) -> str | None:
     return "agent" if resources.by_id(unit.tx, "agent", id) else None
 
 
-def agent_of_secret(unit: Unit, id: str, secret: str) -> Caller | None:
+def agent_of_secret(unit: Unit, id: str, secret: str) -> tuple[Caller, Credential] | None:
     """The agent with that id and secret, suspended or not: whoever asks on its behalf must ask domain.access as well."""
     agent = resources.by_id(unit.tx, "agent", id)
-    if agent is None or credentials.with_secret(unit, id, secret) is None:
+    credential = credentials.with_secret(unit, id, secret) if agent is not None else None
+    if agent is None or credential is None:
         return None
-    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE}))
+    return Caller("agent", agent.id, agent.name, frozenset({AGENT_SCOPE})), credential
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from enum import Enum, auto
 import orjson
 
 from connector.core.clock import from_text, to_text
-from connector.domain.access import may_sign_on
+from connector.domain import access
 from connector.domain.app_settings import AppSettings
 from connector.domain.events import Action
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
-from connector.storage import activity, credentials, groups, owners, resources, saml
+from connector.storage import activity, credentials, groups, resources, saml
 from connector.storage.resources import Record
 from connector.storage.saml import Session
 
@@ -109,8 +109,11 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
     if wish.request is not None and _seen_before(unit, wish.entity_id, *wish.request):
         reasons: Sequence[str] = ("the request was used before",)
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, reasons, Cause.REPLAY)
-    decision = may_sign_on(unit, wish.agent_id)
-    if agent is None or not decision.allowed:
+    if agent is None:
+        return refuse(unit, wish.agent_id, wish.entity_id, wish.way, ("there is no such agent",))
+    around = access.around(unit, agent.id)
+    decision = access.judged(agent, around, now=unit.tx.now)
+    if not decision.allowed:
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, decision.reasons)
     if not _may_use(unit, agent.id, wish.settings.groups):
         reasons = ("the agent is in none of the groups that may use the application",)
@@ -122,8 +125,8 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
         if wish.settings.delegation == "none" or found is None:
             reasons = ("the application takes no delegation",) if found else ("there is nobody to act for",)
             return refuse(unit, agent.id, wish.entity_id, wish.way, reasons, Cause.DELEGATION)
-        subject = found
-    facts, until = _facts(unit, subject), _session_end(unit, agent, wish)
+        subject, around = found, access.around(unit, found.id)
+    facts, until = _facts(unit, subject, around), _session_end(unit, agent, wish)
     granted = Granted(facts, wish.name_id(facts), unit.tx.new_id("ses"), unit.tx.moment, until)
     saml.add_session(
         unit.tx,
@@ -196,14 +199,12 @@ def _behind(behalf: Behalf | None) -> tuple[str, ...]:
     return (behalf.subject, *behalf.actors[1:], *behalf.parents) if behalf else ()
 
 
-def _facts(unit: Unit, subject: Record) -> Facts:
+def _facts(unit: Unit, subject: Record, around: Sequence[tuple[str, Record]]) -> Facts:
     document = orjson.loads(subject.document)
     is_agent = subject.kind == "agent"
-    ownerships = owners.of_agent(unit.tx, subject.id) if is_agent else []
-    holders = resources.by_ids(unit.tx, [one.holder_id for one in ownerships])
 
-    def names(role: str) -> tuple[str, ...]:
-        return tuple(holders[one.holder_id].name for one in ownerships if one.role == role and one.holder_id in holders)
+    def names(wanted: str) -> tuple[str, ...]:
+        return tuple(holder.name for role, holder in around if role == wanted)
 
     def assigned(attribute: str) -> tuple[str, ...]:
         return tuple(one["value"] for one in document.get(attribute, ()) if one.get("value"))

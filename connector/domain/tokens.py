@@ -118,15 +118,15 @@ class Tokens:
         """For whom else the agent may sign in there; see exchange.behalf."""
         return exchange.behalf(unit, caller, subject, audience=audience, own=self._issuer, depth=self._depth)
 
-    def standing_for(self, unit: Unit, caller: Caller, subject_id: str, audience: str) -> Behalf | None:
-        """The same without a subject token: by a standing delegation alone.
+    def sign_on_for(self, unit: Unit, caller: Caller, subject: Subject, audience: str) -> Behalf | None:
+        """The same at a door of sign-on: what the subject lacks of a proof, a standing delegation must give.
 
         The agent's grants are the limit: a token that it signs in with is good for any application.
         """
         agent = clients.caller_of(unit, caller.id)
         if agent is None:
             raise Denied("the agent may not act any more")
-        return self.behalf(unit, agent, Subject(subject_id), audience)
+        return self.behalf(unit, agent, subject, audience)
 
     def mint(self, unit: Unit, order: Order) -> Token:
         """Sign what was decided, and record it."""
@@ -180,22 +180,27 @@ class Tokens:
         if scheme not in ("bearer", "dpop") or not token:
             raise Unauthenticated("send an access token: Authorization: Bearer …")
         key = fingerprint(token)
-        with self._domain.glance() as unit:
-            epoch, moment = counters.value(unit.tx, counters.CLIENTS), unit.tx.moment
         known = self._known.get(key)
-        if known is None or known.epoch != epoch or moment >= known.until:
-            known = self._look(key, token, epoch)
+        if known is None or not self._current(known):
+            known = self._look(key, token)
         if known.confirmation or scheme == "dpop":
             self._proofs.check(known.confirmation, shown(), scheme=scheme, token=token)
         return known.caller
 
-    def _look(self, key: str, token: str, epoch: int) -> _Known:
+    def _current(self, known: _Known) -> bool:
+        with self._domain.glance() as unit:
+            return known.epoch == counters.value(unit.tx, counters.CLIENTS) and unit.tx.moment < known.until
+
+    def _look(self, key: str, token: str) -> _Known:
         if token.startswith(_STATIC):
+            with self._domain.glance() as unit:  # before the client is read: a change between the two counts as one
+                epoch = counters.value(unit.tx, counters.CLIENTS)
             held = self._static(token)
             found = _Known(held.caller, epoch, held.ends, {})
         else:
             with self._domain.view() as unit:
                 caller, claims = self._live(unit, token)
+                epoch = counters.value(unit.tx, counters.CLIENTS) if caller.kind == "client" else 0
             if claims["aud"] != self._issuer:
                 raise Unauthenticated("the access token is for another service")
             found = _Known(caller, epoch, datetime.fromtimestamp(claims["exp"], UTC), claims.get("cnf", {}))
@@ -216,37 +221,44 @@ class Tokens:
                 credentials.used(unit, found.caller.kind, found.credential)
         return found
 
-    def agent(
-        self,
-        header: str | None,
-        decode: Callable[[str | None], tuple[str, str] | None],
-        shown: Callable[[], Shown],
-    ) -> Caller:
-        """The agent behind HTTP Basic (id and secret) or an access token; `decode` reads a Basic header, None for another.
+    def acting(self, header: str, shown: Callable[[], Shown]) -> tuple[Caller, Subject] | None:
+        """The agent that a token lets act for somebody, with its own rights, and for whom; None where it is a token of another kind.
 
-        With Basic a suspended agent is told apart from a stranger: the sign-on itself refuses it, and records why. Its token
-        is dead; that it was its own is told by DeadToken.
+        What it is good for, `behalf` says: the audience of such a token is not looked at here, its scopes belong to one.
         """
-        pair = decode(header)
-        if pair is None:
-            try:
-                found = self.caller(header, shown)
-            except Unauthenticated as refusal:
-                raise self._whose(header, refusal) from refusal
-            if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
-                raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
-            return found
-        with self._domain.view() as unit:
-            by_secret = clients.agent_of_secret(unit, *pair)
-        if by_secret is None:
-            raise Unauthenticated("the id or the secret is wrong")
-        return by_secret
+        kind, _, token = header.partition(" ")
+        scheme, token = kind.lower(), token.strip()
+        try:
+            with self._domain.view() as unit:
+                claims = self._opened(unit, token)
+                if scheme not in ("bearer", "dpop") or "act" not in claims:
+                    return None
+                self._live(unit, token)
+                subject = self._about(claims)
+                agent = clients.caller_of(unit, subject.actors[0])
+        except Unauthenticated as refusal:
+            raise self._whose(header, refusal) from refusal
+        if agent is None:
+            raise Unauthenticated("the access token's subject may not act any more")
+        self._proofs.check(claims.get("cnf", {}), shown(), scheme=scheme, token=token)
+        return agent, subject
+
+    def agent(self, header: str | None, shown: Callable[[], Shown]) -> Caller:
+        """The agent behind an access token. DeadToken where the token was an agent's own that may not sign on any more."""
+        try:
+            found = self.caller(header, shown)
+        except Unauthenticated as refusal:
+            raise self._whose(header, refusal) from refusal
+        if found.kind == "agent" and (clients.AGENT_SCOPE not in found.scopes or found.person):
+            raise Denied("a token with the scope sign-on is needed", scope=clients.AGENT_SCOPE)
+        return found
 
     def _whose(self, header: str | None, refusal: Unauthenticated) -> Unauthenticated:
         token = (header or "").partition(" ")[2].strip()
         try:
             with self._domain.view() as unit:
-                agent_id = self._opened(unit, token)["sub"]
+                claims = self._opened(unit, token)
+                agent_id = next(iter(actors_of(claims)), claims["sub"])
                 decision = access.may_sign_on(unit, agent_id)
         except Unauthenticated:
             return refusal
@@ -303,6 +315,10 @@ class Tokens:
             raise Denied(f"{field}: {problem.detail}", field=field) from problem
         if not claims["sub"].startswith(("agt-", "usr-")):
             raise Denied(f"{field} belongs to an inbound client; nobody acts for these", field=field)
+        return self._about(claims)
+
+    @staticmethod
+    def _about(claims: Mapping[str, Any]) -> Subject:
         return Subject(
             claims["sub"],
             frozenset(claims["scope"].split()),
@@ -336,10 +352,11 @@ class Tokens:
         revoked = store.any_revoked(unit.tx, [claims["jti"], *claims.get("parents", ())])
         if (cutoff is not None and issued <= cutoff) or revoked:
             raise Unauthenticated("the access token was revoked")
-        found = clients.caller_of(unit, actors[0] if actors else claims["sub"])
+        named = frozenset(claims["scope"].split())
+        found = clients.caller_of(unit, actors[0] if actors else claims["sub"], wanted=named)
         if found is None or not all(exchange.alive(unit, id) for id in (claims["sub"], *actors) if id != found.id):
             raise Unauthenticated("the access token's subject may not act any more")
-        allowed = found.scopes & frozenset(claims["scope"].split())
+        allowed = found.scopes & named
         if actors:
             return replace(found, scopes=allowed & exchange.rights(unit, claims["sub"]), person=claims["sub"]), claims
         return replace(found, scopes=allowed), claims

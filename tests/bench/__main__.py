@@ -14,6 +14,7 @@ from tests.bench import peers, servers
 from tests.bench.loader import Loader
 from tests.bench.report import Measured, Memory, measure, memory_lines, table, write
 from tests.bench.servers import LeftOut, Server
+from tests.bench.sign_ons import sign_ons
 from tests.bench.site import Site
 from tests.bench.workloads import workloads
 
@@ -49,7 +50,7 @@ def _options() -> argparse.Namespace:
     if unknown := set(options.only or []) - set(_SERVERS):
         parser.error(f"--only: no server {', '.join(sorted(unknown))}; there are {', '.join(_SERVERS)}")
     options.groups = sorted(size for size in options.groups if size <= options.users)
-    names = list(workloads(options.groups))
+    names = [*workloads(options.groups), *sign_ons()]
     if unknown := set(options.workloads or []) - set(names):
         parser.error(f"--workloads: no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     options.workloads = [name for name in names if name in (options.workloads or names)]
@@ -79,7 +80,7 @@ def _start(options: argparse.Namespace, folder: Path, stack: ExitStack) -> list[
 
 
 def _rounds(sites: list[Site], options: argparse.Namespace) -> list[Measured]:
-    prepared = workloads(options.groups)
+    prepared = {**workloads(options.groups), **sign_ons()}
     found = {(name, s.server.name): Measured(name, s.server.name, []) for name in options.workloads for s in sites}
     for number in range(options.rounds):
         turn = number % len(sites)  # nobody is always first

@@ -30,6 +30,7 @@ class Server:
     roots: tuple[int, ...]
     stops: tuple[Callable[[], None], ...] = field(repr=False)
     host: str = HOST
+    command: Callable[..., Any] | None = None  # runs one of the connector's commands there: what it prints as JSON
 
     @property
     def url(self) -> str:
@@ -55,7 +56,8 @@ def connector(folder: Path) -> Server:
 def on_sqlite(process: "ConnectorProcess", token: str) -> Server:
     """The running service, as a server under load."""
     about = "SQLite, 2 processes"
-    return Server("connector", about, process.port, "/scim/v2", token, (process.pid,), (process.stop,))
+    roots, stops = (process.pid,), (process.stop,)
+    return Server("connector", about, process.port, "/scim/v2", token, roots, stops, command=process.command)
 
 
 def connector_on_postgresql(folder: Path) -> Server:
@@ -77,11 +79,23 @@ def connector_on_postgresql(folder: Path) -> Server:
         token,
         (process.pid, postgres.pid),
         (process.stop, postgres.stop),
+        command=process.command,
     )
+
+
+_PROGRAM = str(Path(sys.executable).with_name("connector"))
 
 
 class ConnectorProcess(ServerProcess):
     port: int
+    environment: dict[str, str]
+
+    def command(self, *arguments: str) -> Any:
+        """Run a command beside the service: what it prints as JSON."""
+        done = subprocess.run([_PROGRAM, *arguments, "--json"], env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"connector {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return json.loads(done.stdout)
 
 
 def serve(folder: Path, settings: dict[str, str]) -> tuple[ConnectorProcess, str]:
@@ -95,27 +109,19 @@ def serve(folder: Path, settings: dict[str, str]) -> tuple[ConnectorProcess, str
         "CONNECTOR_LOG_LEVEL": "warning",
         **settings,
     }
-    program = str(Path(sys.executable).with_name("connector"))
-
-    def command(*arguments: str) -> Any:
-        done = subprocess.run([program, *arguments, "--json"], env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"connector {' '.join(arguments)}: {done.stderr or done.stdout}")
-        return json.loads(done.stdout)
-
     process = ConnectorProcess(
         "connector",
-        [program, "serve", "--workers", "2"],
+        [_PROGRAM, "serve", "--workers", "2"],
         log=folder / "connector.log",
         ready=lambda: accepts_connections(port),
         timeout=60,
         env=environment,
     )
-    process.port = port
+    process.port, process.environment = port, environment
     process.start()
     try:
-        command("client", "create", "bench", "--scope", "scim", "--static-bearer")
-        return process, command("client", "token", "bench")["token"]
+        process.command("client", "create", "bench", "--scope", "scim", "--static-bearer")
+        return process, process.command("client", "token", "bench")["token"]
     except BaseException:
         process.stop()
         raise

@@ -9,6 +9,7 @@ from lxml import etree
 from connector.core.clock import to_text
 from connector.domain import delegations, people, scopes
 from connector.domain.unit import SYSTEM
+from tests.clients import ecp
 from tests.integration.test_saml_peers import PEERS, apache, choose, has_session, shown_to, world
 from tests.saml_world import World
 from tests.servers.apache import Apache
@@ -112,6 +113,19 @@ def test_shibboleth_shows_the_person_and_the_agent_that_acts(world: World, apach
         delegations.revoke(unit, standing)
     world.sender.tell(agent, apache.shib_entity_id)
     assert not has_session(apache, "shib", browser), "the delegation has ended, and Shibboleth was told"
+
+
+def test_shibboleth_shows_them_after_ecp_too(world: World, apache: Apache, person: str) -> None:
+    """The agent's token says for whom it acts."""
+    agent, browser = world.agent("acts-by-ecp"), requests.Session()
+    delegate(world, apache, person, agent)
+    world.choose("shib", delegation="condition")
+
+    page = ecp.sign_in(browser, apache.shib_url, f"{world.base_url}/saml/ecp", f"Bearer {agent}*{person}")
+
+    assert page.status_code == 200, apache.logs()
+    assert apache.attributes(page.text)["delegate"] == agent
+    assert shown_to("shib", apache, page.text)["subject-id"] == f"{person}@127.0.0.1"
 
 
 @PEERS

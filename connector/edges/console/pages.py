@@ -6,7 +6,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from connector.core import ids
-from connector.core.errors import ConnectorError, Denied, Invalid, NotFound, Unavailable
+from connector.core.errors import ConnectorError, Denied, Invalid, NotFound, TooManyRequests, Unavailable
 from connector.edges.console.session import SignInFirst
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action {}; base-uri 'none'; frame-ancestors 'none'"
@@ -20,6 +20,7 @@ _STATUS: tuple[tuple[type[ConnectorError], int], ...] = (
     (Denied, 403),
     (NotFound, 404),
     (Invalid, 400),
+    (TooManyRequests, 429),
     (Unavailable, 503),
 )
 
@@ -69,4 +70,7 @@ def render_error(error: ConnectorError | HTTPException) -> flask.Response:
         return refusal(error.description or error.name, error.name.lower().replace(" ", "-"), error.code or 500)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     sentence = error.detail if status < 500 else "Something is not right on our side. Please try again in a moment."
-    return refusal(sentence, type(error).__name__.lower(), status)
+    answer = refusal(sentence, type(error).__name__.lower(), status)
+    if isinstance(error, Unavailable | TooManyRequests):
+        answer.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return answer

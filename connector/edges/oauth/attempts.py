@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from connector.edges.oauth.errors import TooManyFailures
+from connector.core.errors import TooManyRequests
 
 _REMEMBERED = 10_000
 
@@ -23,11 +23,11 @@ class Attempts:
         self._lock = threading.Lock()
 
     def check(self, client: str, address: str) -> None:
-        """TooManyFailures, with when to come back, where there were too many; the right secret does not help then."""
+        """TooManyRequests, with when to come back, where there were too many; the right secret does not help then."""
         count, since = self._failures.get((client, address), (0, 0.0))
         wait = since + self._seconds - self._now()
         if self._limit and count >= self._limit and wait > 0:
-            raise TooManyFailures("too many failed authentications", retry_after=math.ceil(wait))
+            raise TooManyRequests("too many failed authentications", retry_after=math.ceil(wait))
 
     def failed(self, client: str, address: str) -> None:
         if not self._limit:

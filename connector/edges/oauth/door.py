@@ -1,5 +1,7 @@
 """Who knocks at the OAuth endpoints: one place where each request's client is authenticated, and its failures are counted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import flask
@@ -7,9 +9,10 @@ import flask
 from connector.core.errors import Unauthenticated
 from connector.domain import clients, credentials
 from connector.domain.arrival import Arrival
+from connector.domain.credentials import Credential
 from connector.domain.events import Action
 from connector.domain.proofs import Shown
-from connector.domain.unit import SYSTEM, Domain
+from connector.domain.unit import SYSTEM, Caller, Domain
 from connector.edges.oauth import client_auth
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
@@ -42,7 +45,7 @@ class Door:
         return Shown(request.method, self._base_url + request.path, tuple(request.headers.getlist("DPoP")), thumbprint)
 
     def enter(self, request: flask.Request) -> tuple[Arrival, Shown]:
-        """The client, and what it shows. Refused or TooManyFailures where it is not let in."""
+        """The client, and what it shows. Refused or TooManyRequests where it is not let in."""
         _single(request.form)
         certificate = self._certificates.shown(request.environ)
         presented = Presented(request.form, request.headers.get("Authorization"), certificate)
@@ -54,24 +57,43 @@ class Door:
 
     def prove(self, presented: Presented, address: str) -> Arrival:
         """Who that is; failures are counted, and what was used is noted."""
-        who = client_auth.claimed_id(presented)
-        self._attempts.check(who, address)
-        try:
+        with self._counting(presented, address):
             claimed = self._federation.claimed(presented.form.get("client_assertion", ""))
             # who asks about tokens must not queue behind those who write
             with self._domain.change(SYSTEM) if client_auth.writes(presented) else self._domain.view() as unit:
                 caller, credential = client_auth.authenticate(unit, presented, self._audiences, claimed)
+        self._note(caller, credential)
+        method, shown = client_auth.method_of(presented), presented.certificate
+        return Arrival(caller, method, shown.certificate if shown and method == "tls" else None)
+
+    def agent_by_secret(self, header: str, address: str) -> Arrival:
+        """The agent of a Basic header, suspended or not: the sign-on itself refuses that one, and records why."""
+        with self._counting(Presented({}, header), address):
+            id, secret = client_auth.decode_basic(header) or ("", "")
+            with self._domain.view() as unit:
+                found = clients.agent_of_secret(unit, id, secret)
+            if found is None:
+                raise Refused("the secret is not one of its live ones", holder=id)
+        self._note(*found)
+        return Arrival(found[0], "basic")
+
+    @contextmanager
+    def _counting(self, presented: Presented, address: str) -> Iterator[None]:
+        who = client_auth.claimed_id(presented)
+        self._attempts.check(who, address)
+        try:
+            yield
         except Unauthenticated as refusal:
             self._attempts.failed(who, address)
             if isinstance(refusal, Refused):
                 self._remember(refusal, address)
             raise
         self._attempts.succeeded(who, address)
+
+    def _note(self, caller: Caller, credential: Credential | None) -> None:
         if credential is not None and credentials.unnoted(credential, self._domain.database.clock()):
             with self._domain.change(SYSTEM) as unit:
                 credentials.used(unit, caller.kind, credential)
-        method, shown = client_auth.method_of(presented), presented.certificate
-        return Arrival(caller, method, shown.certificate if shown and method == "tls" else None)
 
     def _remember(self, refusal: Refused, address: str) -> None:
         """An event of the failure, for clients and agents that there are: a stranger's guesses shall not fill the audit log."""

@@ -26,14 +26,6 @@ class Refused(errors.Unauthenticated):
         self.retry_after = retry_after
 
 
-class TooManyFailures(errors.ConnectorError):
-    """Too many failed authentications; come back after `retry_after` seconds (RFC 6585 section 4)."""
-
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
-
-
 # What a refusal is called by the parameter that it is about (RFC 6749 section 5.2, RFC 8693 section 2.2.2, RFC 8707 section 2)
 _DENIED = {
     "scope": "invalid_scope",
@@ -46,7 +38,7 @@ _DENIED = {
 }
 _CODES: tuple[tuple[type[errors.ConnectorError], int, str], ...] = (
     (errors.Unauthenticated, 401, "invalid_client"),
-    (TooManyFailures, 429, "temporarily_unavailable"),
+    (errors.TooManyRequests, 429, "temporarily_unavailable"),
     (errors.Unavailable, 503, "temporarily_unavailable"),
     (errors.ConnectorError, 400, "invalid_request"),
 )
@@ -73,7 +65,7 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     if status >= 500:
         detail = f"{detail} (correlation id {ids.correlation_id.get()})"
     headers = {"Cache-Control": "no-store"}
-    if isinstance(error, Refused | TooManyFailures | errors.Unavailable) and error.retry_after:
+    if isinstance(error, Refused | errors.TooManyRequests | errors.Unavailable) and error.retry_after:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if isinstance(error, errors.BadProof) and error.nonce:
         headers["DPoP-Nonce"] = error.nonce

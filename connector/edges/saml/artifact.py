@@ -10,15 +10,14 @@ import secrets
 from datetime import timedelta
 
 from cryptography import x509
-from lxml import etree
 
 from connector.core.errors import Invalid
 from connector.domain import artifacts
 from connector.domain.unit import SYSTEM
-from connector.edges.saml import delegation, names, request, signature, soap, xml
+from connector.edges.saml import delegation, messages, names, request, signature, soap, xml
 from connector.edges.saml.idp import Application, IdentityProvider, application
 from connector.edges.saml.issue import Issued
-from connector.edges.saml.names import SAML, SAMLP
+from connector.edges.saml.names import SAMLP
 from connector.edges.saml.signature import same_key
 from connector.edges.saml.xml import Element
 
@@ -34,9 +33,8 @@ def keep(idp: IdentityProvider, issued: Issued) -> str:
         idp.entity_id.encode(), usedforsecurity=False
     ).digest()  # a name of ours, as the binding has it
     octets = _TYPE + ENDPOINT_INDEX.to_bytes(2, "big") + source + secrets.token_bytes(20)
-    content = xml.serialise(issued.response).decode()
     with idp.domain.change(SYSTEM) as unit:
-        artifacts.keep(unit, octets, issued.audience, content, life=_LIFE)
+        artifacts.keep(unit, octets, issued.audience, issued.response, life=_LIFE)
     return base64.b64encode(octets).decode()
 
 
@@ -47,15 +45,13 @@ def answer(idp: IdentityProvider, content: bytes, certificate: x509.Certificate 
     """
     received = soap.body_of(content)
     issuer = request.issuer_of(received, "ArtifactResolve")
-    element = _authenticated(received, application(idp, issuer), certificate)
+    app = application(idp, issuer)
+    element = _authenticated(received, app, certificate)
     request.check_addressed(element, issuer, "ArtifactResolve", idp.location("artifact"), idp.domain.database.clock())
     with idp.domain.change(SYSTEM) as unit:
         found = artifacts.take(unit, _octets(element), issuer)
-    response = _response(idp, element.get("ID", ""))
-    if found is not None:
-        response.append(xml.parse(found.encode(), what="Response"))
-    idp.signer_for(application(idp, issuer).settings).sign(response, delegation.prefixes(response))
-    return soap.envelope(response)
+    response = _response(idp, element.get("ID", ""), found or "")
+    return soap.envelope(idp.signer_for(app.settings).sign(response, delegation.prefixes(response)))
 
 
 def _authenticated(received: Element, app: Application, certificate: x509.Certificate | None) -> Element:
@@ -78,15 +74,13 @@ def _octets(element: Element) -> bytes:
     return octets
 
 
-def _response(idp: IdentityProvider, request_id: str) -> Element:
-    root = etree.Element(xml.name(SAMLP, "ArtifactResponse"), nsmap={"samlp": SAMLP, "saml": SAML})
-    for key, value in (
-        ("ID", idp.new_id()),
-        ("Version", "2.0"),
-        ("IssueInstant", xml.instant(idp.domain.database.clock())),
-        ("InResponseTo", request_id),
-    ):
-        root.set(key, value)
-    xml.add(root, SAML, "Issuer", idp.entity_id)
-    xml.add(xml.add(root, SAMLP, "Status"), SAMLP, "StatusCode", Value=names.SUCCESS)
-    return root
+def _response(idp: IdentityProvider, request_id: str, found: str) -> str:
+    return messages.message(
+        "ArtifactResponse",
+        messages.status(names.SUCCESS),
+        found.replace(messages.DECLARED, "", 1),  # canonical form has a prefix declared once
+        id=idp.new_id(),
+        moment=idp.domain.database.clock(),
+        issuer=idp.entity_id,
+        InResponseTo=request_id,
+    )

@@ -10,17 +10,17 @@ from connector.domain.sign_on import Facts
 class Subject:
     """An agent, or whom it acts for, as seen by an application. `scope` ends identifiers of the form id@scope; `issuer` is our
 
-    entity id; `pairwise` is the identifier that only this application knows it by.
+    entity id; `pairwise` makes the identifier that only this application knows it by.
     """
 
     facts: Facts
     scope: str
     issuer: str
-    pairwise: str
+    pairwise: Callable[[], str]
 
     def values(self, source: str) -> tuple[str, ...]:
         """The values of a fact; none where it has none."""
-        return tuple(value for value in SOURCES[source](self) if value)
+        return tuple(filter(None, SOURCES[source](self)))
 
 
 def _email(subject: Subject) -> str:
@@ -41,7 +41,7 @@ SOURCES: dict[str, Callable[[Subject], tuple[str | None, ...]]] = {
     "roles": lambda subject: subject.facts.roles,
     "entitlements": lambda subject: subject.facts.entitlements,
     "subjectId": lambda subject: (f"{subject.facts.id}@{subject.scope}",),
-    "pairwiseId": lambda subject: (f"{subject.pairwise}@{subject.scope}",),
+    "pairwiseId": lambda subject: (f"{subject.pairwise()}@{subject.scope}",),
     "email": lambda subject: (_email(subject),),
     "issuer": lambda subject: (subject.issuer,),
 }

@@ -19,12 +19,11 @@ from connector.domain.tokens import DeadToken
 from connector.domain.unit import SYSTEM, Domain, Unit
 from connector.edges.saml import artifact, direct, ecp, metadata, post_form, slo, soap, sso, unsolicited
 from connector.edges.saml.bundles import Bundles
-from connector.edges.saml.direct import Decide
 from connector.edges.saml.errors import render
 from connector.edges.saml.idp import IdentityProvider
 from connector.edges.saml.logout import LogoutSender
 from connector.edges.saml.signature import Signers
-from connector.edges.saml.visitor import Visitor, visitor
+from connector.edges.saml.visitor import Decide, Visitor, visitor
 
 Authenticate = Callable[[flask.Request], Arrival]
 CertificateOf = Callable[[flask.Request], x509.Certificate | None]
@@ -137,7 +136,7 @@ class _Routes:
     def assertions(self) -> flask.Response:
         try:
             visitor = self._visitor(direct.WAY)
-            answer = direct.answer(self._idp, visitor, self._body(), self._decide)
+            answer = direct.answer(self._idp, visitor, self._body())
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
@@ -169,7 +168,7 @@ class _Routes:
     def _form(self, way: str, answer: Callable[[Visitor], str]) -> flask.Response:
         try:
             visitor = self._visitor(way)
-            self._body()
+            flask.request.max_content_length = _MAX_BODY
             page = answer(visitor)
         except Unauthenticated as problem:
             return _challenge(problem)
@@ -185,11 +184,11 @@ class _Routes:
             with self._idp.domain.change(SYSTEM) as unit:
                 sign_on.refuse(unit, dead.agent_id, None, way, dead.reasons)
             raise
-        return visitor(arrival, encrypted=self._idp.base_url.startswith("https://"))
+        return visitor(arrival, encrypted=self._idp.base_url.startswith("https://"), decide=self._decide)
 
     def _body(self) -> bytes:
         flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
-        return flask.request.get_data(cache=True, parse_form_data=True)
+        return flask.request.get_data()
 
 
 def _challenge(problem: Unauthenticated) -> flask.Response:
@@ -203,7 +202,7 @@ def _challenge(problem: Unauthenticated) -> flask.Response:
 def _fault(problem: ConnectorError) -> flask.Response:
     said = render(problem)
     # SOAP 1.1 section 6.2 wants 500 with a fault; what HTTP itself understands keeps its own status
-    status = said.http_status if said.http_status in (403, 503) else 500
+    status = said.http_status if said.http_status in (403, 429, 503) else 500
     return _soap(soap.fault(said.fault, said.detail), status, said.retry_after)
 
 

@@ -6,6 +6,7 @@ In: the name of a bundle. Out: its attributes, or Misconfigured with every probl
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from connector.core.errors import Misconfigured
 from connector.edges.saml import names
 from connector.edges.saml.attributes import SOURCES
+from connector.edges.saml.canonical import attributes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FORMATS = {"uri": names.ATTRIBUTE_URI, "basic": names.ATTRIBUTE_BASIC, "unspecified": names.ATTRIBUTE_UNSPECIFIED}
@@ -28,6 +30,12 @@ class Attribute:
     source: str
     name_format: str
     friendly: str | None = None
+
+    @cached_property
+    def start(self) -> str:
+        """The start tag of its element, in canonical form."""
+        told = {"FriendlyName": self.friendly, "Name": self.name, "NameFormat": self.name_format}
+        return f"<saml:Attribute{attributes(told)}>"
 
 
 class Bundles:

@@ -4,32 +4,29 @@ In: who acts, the latest first, as RFC 8693 nests them. Out: the condition of th
 delegates are in the order of delegation (section 2.3), or an attribute with the same ids in the same order.
 """
 
-from lxml import etree
+from collections.abc import Sequence
 
-from connector.edges.saml import names, xml
+from connector.edges.saml import names
+from connector.edges.saml.assertion import NameId
 from connector.edges.saml.bundles import Attribute
-from connector.edges.saml.names import DEL, SAML, XSI
-from connector.edges.saml.xml import Element
+from connector.edges.saml.names import DEL, XSI
 
 ATTRIBUTE = Attribute("urn:agentidp:attributes:delegate", "", names.ATTRIBUTE_URI, "delegate")
 
 
-def condition(name_ids: list[Element], *, instant: str, method: str) -> Element:
-    """The Condition. `name_ids` are the delegates', the first that was delegated to first; the last acts, at `instant`, by `method`."""
-    root = etree.Element(xml.name(SAML, "Condition"), nsmap={"saml": SAML, "del": DEL, "xsi": XSI})
-    root.set(xml.name(XSI, "type"), "del:DelegationRestrictionType")
-    for name_id in name_ids:
-        delegate = xml.add(root, DEL, "Delegate")
-        if name_id is name_ids[-1]:
-            delegate.set("DelegationInstant", instant)
-            delegate.set("ConfirmationMethod", method)
-        delegate.append(name_id)
-    return root
+def condition(delegates: Sequence[NameId], *, instant: str, method: str) -> str:
+    """The Condition, canonical with its prefix kept: the first that was delegated to first; the last acts, at `instant`, by `method`."""
+    before = "".join(f"<del:Delegate>{one.inside()}</del:Delegate>" for one in delegates[:-1])
+    acting = f'ConfirmationMethod="{method}" DelegationInstant="{instant}"'
+    return (
+        f'<saml:Condition xmlns:del="{DEL}" xmlns:xsi="{XSI}" xsi:type="del:DelegationRestrictionType">{before}'
+        f"<del:Delegate {acting}>{delegates[-1].inside()}</del:Delegate></saml:Condition>"
+    )
 
 
-def prefixes(element: Element) -> tuple[str, ...]:
-    """The prefixes that a signature over the element must keep: of the condition, whose type names one in a value."""
-    return ("del",) if next(element.iter(xml.name(DEL, "Delegate")), None) is not None else ()
+def prefixes(message: str) -> tuple[str, ...]:
+    """The prefixes that a signature over the message must keep: of the condition, whose type names one in a value."""
+    return ("del",) if "<del:Delegate" in message else ()  # in canonical form no value holds a "<"
 
 
 def in_order(actors: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Direct issue: an agent asks by JSON, or by token exchange, for an assertion for one application, and brings it there itself."""
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,21 +8,19 @@ from typing import Any
 import orjson
 
 from connector.core.clock import to_text
-from connector.core.errors import ConnectorError, Denied, Invalid
+from connector.core.errors import ConnectorError, Denied, Invalid, TooManyRequests, Unavailable
+from connector.domain.exchange import Subject
 from connector.domain.sign_on import Behalf
-from connector.domain.unit import Caller, Unit
-from connector.edges.saml import sso, xml
+from connector.domain.unit import Unit
+from connector.edges.saml import sso
 from connector.edges.saml.assertion import LIFE
 from connector.edges.saml.errors import Declined
-from connector.edges.saml.idp import IdentityProvider, application, application_in
-from connector.edges.saml.issue import Asserted, Order, agents_only, asserted, carried, decided, enclosed, refused
+from connector.edges.saml.idp import Application, IdentityProvider, application_in
+from connector.edges.saml.issue import Asserted, Order, agents_only, carried, decided, enclosed, refused, signed
 from connector.edges.saml.unsolicited import allowed, consumer, current
 from connector.edges.saml.visitor import Visitor
 
 WAY, EXCHANGE = "direct", "exchange"
-
-Decide = Callable[[Unit, Caller, str, str], Behalf | None]
-"""Whether the agent may act for that person or agent at that audience; Denied where it may not, None where that is itself."""
 
 _TEXTS = ("audience", "recipient", "form", "onBehalfOf", "relayState")
 _FORMS = ("assertion", "response")
@@ -39,28 +36,34 @@ class _Asked:
     bound: bool
 
 
-def answer(idp: IdentityProvider, visitor: Visitor, content: bytes, decide: Decide) -> bytes:
+def answer(idp: IdentityProvider, visitor: Visitor, content: bytes) -> bytes:
     """The JSON for a JSON request. Every refusal leaves an event; none is told to the application, which asked for nothing."""
     caller = visitor.caller
     agents_only(caller)
     asked = _read(content)
+    if asked.on_behalf_of is not None:
+        if visitor.subject is not None:
+            raise Invalid("the access token says already for whom the agent acts", field="onBehalfOf")
+        visitor = replace(visitor, subject=Subject(asked.on_behalf_of))
     try:
-        app = application(idp, asked.audience, field="audience")
-        current(idp, app.provider)
-        place = consumer(app, asked.recipient, field="recipient")
-        allowed(asked.relay_state, app.settings.relay, field="relayState")
-        alone = asked.form == "assertion"
-        order = Order(app, place, WAY, visitor.context, holder=visitor.certificate, bound=asked.bound, alone=alone)
         with idp.domain.change(caller) as unit:
-            if asked.on_behalf_of is not None:
-                order = replace(order, behalf=decide(unit, caller, asked.on_behalf_of, asked.audience))
+            order = _order(idp, application_in(unit, asked.audience, field="audience"), asked, visitor)
+            order = replace(order, behalf=visitor.behalf(unit, asked.audience))
             outcome = decided(idp, unit, caller, order)
-        made = asserted(idp, order, *outcome)
+        made = signed(idp, order, outcome)
     except ConnectorError as problem:
         if not (isinstance(problem, Declined) and problem.recorded):
             refused(idp, caller, asked.audience, WAY, problem.detail)
         raise
     return orjson.dumps({**_told(made), **_content(idp, order, made, asked)})
+
+
+def _order(idp: IdentityProvider, app: Application, asked: _Asked, visitor: Visitor) -> Order:
+    current(idp, app.provider)
+    place = consumer(app, asked.recipient, field="recipient")
+    allowed(asked.relay_state, app.settings.relay, field="relayState")
+    alone = asked.form == "assertion"
+    return Order(app, place, WAY, visitor.context, holder=visitor.certificate, bound=asked.bound, alone=alone)
 
 
 def exchanged(
@@ -82,7 +85,7 @@ def exchanged(
         current(idp, app.provider)
         place = consumer(app, recipient, field="resource")
         order = Order(app, place, EXCHANGE, visitor.context, holder=visitor.certificate, behalf=behalf, alone=True)
-        made = asserted(idp, order, *decided(idp, unit, visitor.caller, order))
+        made = signed(idp, order, decided(idp, unit, visitor.caller, order))
     except (Invalid, Declined) as problem:
         raise Denied(problem.detail, field="resource") from problem
     return _text(order, made), made.letter.moment + LIFE
@@ -91,6 +94,8 @@ def exchanged(
 def problem(problem: ConnectorError) -> bytes:
     """A refusal, as the other JSON endpoints have it."""
     code = "invalid_request" if isinstance(problem, Invalid) else "access_denied"
+    if isinstance(problem, Unavailable | TooManyRequests):
+        code = "temporarily_unavailable"
     return orjson.dumps({"error": code, "error_description": problem.detail})
 
 
@@ -142,4 +147,4 @@ def _content(idp: IdentityProvider, order: Order, made: Asserted, asked: _Asked)
 
 def _text(order: Order, made: Asserted) -> str:
     """In base64url without padding, as RFC 7522 section 2.1 and RFC 8693 section 3 have it."""
-    return base64.urlsafe_b64encode(xml.serialise(carried(order, made))).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(carried(order, made).encode()).rstrip(b"=").decode()

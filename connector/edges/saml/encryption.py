@@ -10,11 +10,8 @@ import os
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from lxml import etree
 
-from connector.edges.saml import xml
 from connector.edges.saml.names import DS, SAML, XENC
-from connector.edges.saml.xml import Element
 
 AES_256_GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
 RSA_OAEP = XENC + "rsa-oaep-mgf1p"
@@ -27,21 +24,22 @@ _OAEP = padding.OAEP(  # SHA-1 has no weakness that matters here, and no other h
 _NONCE = 12
 
 
-def encrypted(assertion: Element, key: rsa.RSAPublicKey) -> Element:
-    """The assertion, readable only for the owner of that key."""
+def encrypted(assertion: str, key: rsa.RSAPublicKey) -> str:
+    """The assertion, readable only for the owner of that key; in canonical form."""
     secret, nonce = AESGCM.generate_key(256), os.urandom(_NONCE)
-    content = nonce + AESGCM(secret).encrypt(nonce, xml.serialise(assertion), None)  # the tag of 16 bytes is at the end
-    wrapped = key.encrypt(secret, _OAEP)
-    root = etree.Element(xml.name(SAML, "EncryptedAssertion"), nsmap={"saml": SAML, "xenc": XENC, "ds": DS})
-    data = xml.add(root, XENC, "EncryptedData", Type=XENC + "Element")
-    xml.add(data, XENC, "EncryptionMethod", Algorithm=AES_256_GCM)
-    wrapping = xml.add(xml.add(data, DS, "KeyInfo"), XENC, "EncryptedKey")
-    method = xml.add(wrapping, XENC, "EncryptionMethod", Algorithm=RSA_OAEP)
-    xml.add(method, DS, "DigestMethod", Algorithm=_SHA1)
-    _value(wrapping, wrapped)
-    _value(data, content)
-    return root
+    content = nonce + AESGCM(secret).encrypt(nonce, assertion.encode(), None)  # the tag of 16 bytes is at the end
+    wrapping = (
+        f'<ds:KeyInfo xmlns:ds="{DS}"><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="{RSA_OAEP}">'
+        f'<ds:DigestMethod Algorithm="{_SHA1}"></ds:DigestMethod></xenc:EncryptionMethod>'
+        f"{_value(key.encrypt(secret, _OAEP))}</xenc:EncryptedKey></ds:KeyInfo>"
+    )
+    return (
+        f'<saml:EncryptedAssertion xmlns:saml="{SAML}"><xenc:EncryptedData xmlns:xenc="{XENC}" Type="{XENC}Element">'
+        f'<xenc:EncryptionMethod Algorithm="{AES_256_GCM}"></xenc:EncryptionMethod>{wrapping}{_value(content)}'
+        "</xenc:EncryptedData></saml:EncryptedAssertion>"
+    )
 
 
-def _value(parent: Element, octets: bytes) -> None:
-    xml.add(xml.add(parent, XENC, "CipherData"), XENC, "CipherValue", base64.b64encode(octets).decode())
+def _value(octets: bytes) -> str:
+    value = base64.b64encode(octets).decode()
+    return f"<xenc:CipherData><xenc:CipherValue>{value}</xenc:CipherValue></xenc:CipherData>"

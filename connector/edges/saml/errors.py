@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from connector.core.errors import ConnectorError, Denied, Invalid, Unavailable
+from connector.core.errors import ConnectorError, Denied, Invalid, TooManyRequests, Unavailable
 from connector.edges.saml.soap import NotUnderstood
 
 
@@ -33,6 +33,7 @@ _TABLE: tuple[tuple[type[ConnectorError], int, str], ...] = (
     (Denied, 403, "Client"),
     (Declined, 403, "Client"),
     (Invalid, 400, "Client"),
+    (TooManyRequests, 429, "Client"),
     (Unavailable, 503, "Server"),
 )
 
@@ -41,6 +42,7 @@ def render(problem: ConnectorError) -> Rendered:
     """How a request that has no trustworthy address to answer to is refused."""
     for kind, http_status, fault in _TABLE:
         if isinstance(problem, kind):
-            wait = max(1, round(problem.retry_after)) if isinstance(problem, Unavailable) else None
-            return Rendered(http_status, fault, problem.detail, wait)
+            wait = problem.retry_after if isinstance(problem, Unavailable | TooManyRequests) else None
+            later = max(1, round(wait)) if wait is not None else None
+            return Rendered(http_status, fault, problem.detail, later)
     return Rendered(500, "Server", "the request could not be carried out")

@@ -4,9 +4,10 @@ import base64
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from connector.core.errors import Invalid
-from connector.domain import apps
+from connector.domain import app_settings, apps
 from connector.domain.app_settings import AppSettings
 from connector.domain.sign_on import Facts
 from connector.domain.unit import Domain, Unit
@@ -45,7 +46,7 @@ class IdentityProvider:
 
     def subject(self, facts: Facts, audience: str) -> Subject:
         """The subject of an assertion, as that application sees it."""
-        return Subject(facts, self.scope, self.entity_id, self._pairwise(facts.id, audience))
+        return Subject(facts, self.scope, self.entity_id, lambda: self._pairwise(facts.id, audience))
 
     def _pairwise(self, id: str, audience: str) -> str:
         """Opaque, stable, and another one for each application (SAML subject identifier attributes 1.0, section 3.4).
@@ -76,4 +77,10 @@ def application_in(unit: Unit, entity_id: str, *, field: str) -> Application:
     app = apps.find(unit, entity_id)
     if app is None:
         raise Invalid(f"the {field} is not an application that is registered here", field=field)
-    return Application(service_provider.parsed(app.metadata.encode()), apps.settings(app))
+    return _application(app.metadata, app.settings)
+
+
+@lru_cache(maxsize=1024)
+def _application(metadata: str, settings: str) -> Application:
+    """Remembered, as each request needs it."""
+    return Application(service_provider.parsed(metadata.encode()), app_settings.from_json(settings))

@@ -1,5 +1,6 @@
 """From a request, or from none, to the Response: the one path that every way of signing on shares."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -8,17 +9,18 @@ from connector.core.errors import Denied, Invalid, Misconfigured
 from connector.domain import sign_on
 from connector.domain.sign_on import Behalf, Cause, Facts, Granted, Wish
 from connector.domain.unit import Caller, Unit
-from connector.edges.saml import assertion, delegation, encryption, names, request, xml
-from connector.edges.saml.assertion import Letter
+from connector.edges.saml import assertion, delegation, encryption, messages, names, request, xml
+from connector.edges.saml.assertion import Letter, NameId
+from connector.edges.saml.bundles import Attribute
 from connector.edges.saml.errors import Declined
 from connector.edges.saml.idp import Application, IdentityProvider, application
 from connector.edges.saml.request import Accepted, AuthnRequest, Message
 from connector.edges.saml.service_provider import Endpoint
 from connector.edges.saml.visitor import Visitor
-from connector.edges.saml.xml import Element
 
 _DENIED = (names.RESPONDER, names.REQUEST_DENIED)
 _NEEDS_KEY = "the application wants the agent to show a certificate of its own, in the TLS connection"
+_MAY_NOT = "the agent may not act for that person or agent here"
 _WHY = {
     Cause.AGENT: "the agent may not sign on now",
     Cause.GROUPS: "the agent is not among those that may use this application",
@@ -60,7 +62,7 @@ class Issued:
     `channel` is the type of the channel binding that agent and application share, where the application asked for it.
     """
 
-    response: Element
+    response: str
     audience: str
     consumer: Endpoint
     signed: bool
@@ -73,9 +75,9 @@ class Issued:
 
 @dataclass(frozen=True)
 class Asserted:
-    """A signed assertion, the decision that it follows from, and to whom it goes."""
+    """An assertion, the decision that it follows from, and to whom it goes."""
 
-    element: Element
+    text: str
     granted: Granted
     letter: Letter
 
@@ -98,11 +100,14 @@ def issue(idp: IdentityProvider, visitor: Visitor, message: Message) -> Issued:
     order = _order(app, message, accepted, visitor)
     try:
         bound = request.meet(message, accepted, _FORMATS[app.settings.name_id])
-        return replace(answer(idp, caller, order), channel=bound)
+        return replace(answer(idp, visitor, order), channel=bound)
     except Declined as problem:
         if not problem.recorded:
             refused(idp, caller, claimed, message.way, problem.detail)
         return _declined(idp, order, problem)
+    except Denied as problem:
+        refused(idp, caller, claimed, message.way, problem.detail)
+        return _declined(idp, order, Declined(_MAY_NOT, status=_DENIED))
 
 
 def agents_only(caller: Caller) -> None:
@@ -115,68 +120,84 @@ def refused(idp: IdentityProvider, caller: Caller, entity_id: str, way: str, rea
         sign_on.refuse(unit, caller.id, entity_id, way, (reason,))
 
 
-def answer(idp: IdentityProvider, caller: Caller, order: Order) -> Issued:
-    """The Response that signs the agent in. Declined where it may not be; its reasons are in the audit event."""
-    with idp.domain.change(caller) as unit:
-        outcome = decided(idp, unit, caller, order)
-    return enclosed(idp, order, asserted(idp, order, *outcome))
+def answer(idp: IdentityProvider, visitor: Visitor, order: Order) -> Issued:
+    """The Response that signs the agent in. Declined where it may not be; its reasons are in the audit event.
+
+    Denied, with no event, where it may not act for whom it wants to.
+    """
+    with idp.domain.change(visitor.caller) as unit:
+        order = replace(order, behalf=visitor.behalf(unit, order.app.provider.entity_id))
+        outcome = decided(idp, unit, visitor.caller, order)
+    return enclosed(idp, order, signed(idp, order, outcome))
 
 
-def decided(idp: IdentityProvider, unit: Unit, caller: Caller, order: Order) -> tuple[str, Granted | sign_on.Refused]:
-    """The id of the assertion to be, and whether there will be one; recorded in that unit of work."""
-    idp.bundles.get(order.app.settings.attributes)  # before anything is recorded as granted
+def decided(idp: IdentityProvider, unit: Unit, caller: Caller, order: Order) -> Asserted | sign_on.Refused:
+    """The assertion, unsigned as yet, or that there will be none; recorded in that unit of work.
+
+    Declined, with nothing recorded, where it would hold what XML cannot.
+    """
+    bundle = idp.bundles.get(order.app.settings.attributes)
     asked, id = order.request, idp.new_id()
     if _wants_holder(order) and order.holder is None:
-        return id, sign_on.refuse(unit, caller.id, order.app.provider.entity_id, order.way, (_NEEDS_KEY,), Cause.KEY)
+        return sign_on.refuse(unit, caller.id, order.app.provider.entity_id, order.way, (_NEEDS_KEY,), Cause.KEY)
     wish = Wish(
         agent_id=caller.id,
         entity_id=order.app.provider.entity_id,
-        name_id=lambda facts: xml.serialise(_name_id(idp, order, facts)).decode(),
+        name_id=lambda facts: _name_id(idp, order, facts).alone(),
         assertion_id=id,
         way=order.way,
         settings=order.app.settings,
         request=(asked.id, asked.issued + 2 * request.SKEW) if asked else None,
         behalf=order.behalf,
     )
-    return id, sign_on.sign_on(unit, wish)
+    try:
+        outcome = sign_on.sign_on(unit, wish)
+        return outcome if isinstance(outcome, sign_on.Refused) else written(idp, order, id, outcome, bundle)
+    except Invalid as problem:
+        raise Declined(f"the assertion cannot be written: {problem.detail}", status=(names.RESPONDER,)) from problem
 
 
-def asserted(idp: IdentityProvider, order: Order, id: str, outcome: Granted | sign_on.Refused) -> Asserted:
-    """The assertion that follows, signed where it is to be. Declined, or Invalid, where there is none."""
-    if not isinstance(outcome, Granted):
-        if outcome.cause is Cause.REPLAY:
-            raise Invalid("the request was used before; ask the application for a new one", field="ID")
-        raise Declined(_WHY[outcome.cause], status=_DENIED, recorded=True)
+def written(idp: IdentityProvider, order: Order, id: str, granted: Granted, bundle: Sequence[Attribute]) -> Asserted:
+    """The assertion about whom the decision is, unsigned."""
     settings, behalf = order.app.settings, order.behalf
-    subject = idp.subject(outcome.facts, order.app.provider.entity_id)
-    told = list(assertion.released(idp.bundles.get(settings.attributes), subject))
+    subject = idp.subject(granted.facts, order.app.provider.entity_id)
+    told = list(assertion.released(bundle, subject))
     if behalf is not None and settings.delegation == "attribute":
         told.append((delegation.ATTRIBUTE, delegation.in_order(behalf.actors)))
     holder = order.holder if _wants_holder(order) else None
-    condition = _condition(idp, order, holder) if behalf is not None and settings.delegation == "condition" else None
     letter = _letter(idp, order)
-    element = assertion.assertion(
+    text = assertion.assertion(
         letter,
         id,
-        xml.parse(outcome.name_id.encode(), what="NameID"),
-        outcome,
+        granted.name_id,
+        granted,
         context=order.context if behalf is None else names.CONTEXT_UNSPECIFIED,  # whom it acts for did not come itself
         released=told,
         holder=holder,
-        condition=condition,
+        condition=_condition(idp, order, letter, holder),
     )
-    if settings.sign in ("both", "assertion") or order.alone:
-        idp.signer_for(settings).sign(element, delegation.prefixes(element))
-    return Asserted(element, outcome, letter)
+    return Asserted(text, granted, letter)
+
+
+def signed(idp: IdentityProvider, order: Order, outcome: Asserted | sign_on.Refused) -> Asserted:
+    """The assertion that follows, signed where it is to be. Declined, or Invalid, where there is none."""
+    if isinstance(outcome, sign_on.Refused):
+        if outcome.cause is Cause.REPLAY:
+            raise Invalid("the request was used before; ask the application for a new one", field="ID")
+        raise Declined(_WHY[outcome.cause], status=_DENIED, recorded=True)
+    settings = order.app.settings
+    if settings.sign == "response" and not order.alone:
+        return outcome
+    text = idp.signer_for(settings).sign(outcome.text, delegation.prefixes(outcome.text))
+    return Asserted(text, outcome.granted, outcome.letter)
 
 
 def enclosed(idp: IdentityProvider, order: Order, made: Asserted) -> Issued:
     """The Response around an assertion, signed and encrypted as the application wants it."""
     settings = order.app.settings
-    response = assertion.response(made.letter, idp.new_id(), (names.SUCCESS,))
-    response.append(carried(order, made))
+    response = assertion.response(made.letter, idp.new_id(), messages.status(names.SUCCESS), carried(order, made))
     if settings.sign in ("both", "response"):
-        idp.signer_for(settings).sign(response, delegation.prefixes(response))
+        response = idp.signer_for(settings).sign(response, delegation.prefixes(response))
     return Issued(response, made.letter.audience, order.consumer, order.signed)
 
 
@@ -196,7 +217,7 @@ def _wants_holder(order: Order) -> bool:
     return order.bound or order.app.settings.confirmation == "holder-of-key"
 
 
-def _name_id(idp: IdentityProvider, order: Order, facts: Facts) -> Element:
+def _name_id(idp: IdentityProvider, order: Order, facts: Facts) -> NameId:
     """In the format that the request asks for, else in the one that was chosen for the application."""
     asked = order.request.name_id_format if order.request else None
     settings, audience = order.app.settings, order.app.provider.entity_id
@@ -208,37 +229,37 @@ def _name_id(idp: IdentityProvider, order: Order, facts: Facts) -> Element:
         [value] = idp.subject(facts, audience).values(settings.name_from)
     else:
         value = facts.id
-    return assertion.name_id(format, value, issuer=idp.entity_id, audience=audience)
+    return NameId(format, value, idp.entity_id, audience)
 
 
-def _condition(idp: IdentityProvider, order: Order, holder: x509.Certificate | None) -> Element:
-    assert order.behalf is not None
-    audience = order.app.provider.entity_id
+def _condition(idp: IdentityProvider, order: Order, letter: Letter, holder: x509.Certificate | None) -> str:
+    """That agents act for the subject, where they do and the application wants to be told in this way."""
+    if order.behalf is None or order.app.settings.delegation != "condition":
+        return ""
     delegates = [
-        assertion.name_id(names.PERSISTENT, one, issuer=idp.entity_id, audience=audience)
+        NameId(names.PERSISTENT, one, idp.entity_id, letter.audience)
         for one in delegation.in_order(order.behalf.actors)
     ]
     method = names.BEARER if holder is None else names.HOLDER_OF_KEY
-    return delegation.condition(delegates, instant=xml.instant(idp.domain.database.clock()), method=method)
+    return delegation.condition(delegates, instant=xml.instant(letter.moment), method=method)
 
 
-def carried(order: Order, made: Asserted) -> Element:
+def carried(order: Order, made: Asserted) -> str:
     """The assertion as it travels: encrypted where the application wants that."""
     if order.app.settings.encrypt != "required":
-        return made.element
+        return made.text
     key = order.app.provider.encryption_key
     if key is None:
         raise Misconfigured("The assertion cannot be encrypted.", ["the application's metadata has no key for it"])
-    return encryption.encrypted(made.element, key)
+    return encryption.encrypted(made.text, key)
 
 
 def _declined(idp: IdentityProvider, order: Order, problem: Declined) -> Issued:
     """The application learns that, not why: the reasons are the organisation's, and are in the audit event."""
     letter = _letter(idp, order)
-    response = assertion.response(letter, idp.new_id(), problem.status, problem.detail)
-    idp.signer_for(order.app.settings).sign(
-        response
-    )  # whatever the application wants signed: there is no assertion that could be
+    status = messages.status(*problem.status, detail=problem.detail)
+    # whatever the application wants signed: there is no assertion that could be
+    response = idp.signer_for(order.app.settings).sign(assertion.response(letter, idp.new_id(), status))
     return Issued(response, letter.audience, order.consumer, order.signed)
 
 

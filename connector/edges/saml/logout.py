@@ -68,12 +68,11 @@ class LogoutSender:
             name_id=name_id,
             indexes=[one.session_index for one in sessions],
         )
-        self._idp.signer.sign(request)
         try:
             answer = self._http.send(
                 "POST",
                 endpoint.location,
-                body=soap.envelope(request),
+                body=soap.envelope(self._idp.signer.sign(request)),
                 headers={
                     "Content-Type": soap.CONTENT_TYPE,
                     "SOAPAction": '"http://www.oasis-open.org/committees/security"',

@@ -1,26 +1,32 @@
-"""Messages that both of our sides send: how each begins, and Single Logout's (core sections 3.2 and 3.7). Unsigned as yet."""
+"""Messages that both of our sides send: how each begins, and Single Logout's (core sections 3.2 and 3.7). Canonical, unsigned as yet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from lxml import etree
-
 from connector.edges.saml import names, xml
+from connector.edges.saml.canonical import attributes, text
 from connector.edges.saml.names import SAML, SAMLP
-from connector.edges.saml.xml import Element
 
+DECLARED = f' xmlns:samlp="{SAMLP}"'
 _LIFE = timedelta(minutes=5)
 
 
-def begun(kind: str, *, id: str, moment: datetime, issuer: str, **attributes: str | None) -> Element:
-    """A message of that kind with what each has; attributes that are None are left out."""
-    root = etree.Element(xml.name(SAMLP, kind), nsmap={"samlp": SAMLP, "saml": SAML})
-    fixed = {"ID": id, "Version": "2.0", "IssueInstant": xml.instant(moment)}
-    for key, value in {**fixed, **attributes}.items():
-        if value is not None:
-            root.set(key, value)
-    xml.add(root, SAML, "Issuer", issuer)
-    return root
+def message(kind: str, *content: str, id: str, moment: datetime, issuer: str, **more: str | None) -> str:
+    """A message of that kind, with what each has, and that content; attributes that are None are left out."""
+    fixed = {"ID": id, "IssueInstant": xml.instant(moment), "Version": "2.0"}
+    return (
+        f"<samlp:{kind}{DECLARED}{attributes(fixed | more)}>"
+        f'<saml:Issuer xmlns:saml="{SAML}">{text(issuer)}</saml:Issuer>{"".join(content)}</samlp:{kind}>'
+    )
+
+
+def status(*codes: str, detail: str | None = None) -> str:
+    """A Status; codes, outermost first, and a sentence (core section 3.2.2.1)."""
+    nested = ""
+    for code in reversed(codes):
+        nested = f'<samlp:StatusCode Value="{code}">{nested}</samlp:StatusCode>'
+    told = f"<samlp:StatusMessage>{text(detail)}</samlp:StatusMessage>" if detail else ""
+    return f"<samlp:Status>{nested}{told}</samlp:Status>"
 
 
 def logout_request(
@@ -32,38 +38,31 @@ def logout_request(
     name_id: str,
     indexes: Iterable[str],
     reason: str = names.LOGOUT_ADMIN,
-) -> Element:
-    """End these sessions of whom that NameID (XML, as it was issued) names."""
-    until = xml.instant(moment + _LIFE)
-    root = begun(
+) -> str:
+    """End these sessions of whom that NameID (canonical XML, as it was issued) names."""
+    return message(
         "LogoutRequest",
+        name_id,
+        *(f"<samlp:SessionIndex>{text(index)}</samlp:SessionIndex>" for index in indexes),
         id=id,
         moment=moment,
         issuer=issuer,
         Destination=destination,
-        NotOnOrAfter=until,
+        NotOnOrAfter=xml.instant(moment + _LIFE),
         Reason=reason,
     )
-    root.append(xml.parse(name_id.encode(), what="NameID"))
-    for index in indexes:
-        xml.add(root, SAMLP, "SessionIndex", index)
-    return root
 
 
 def logout_response(
-    *,
-    id: str,
-    moment: datetime,
-    issuer: str,
-    request_id: str,
-    status: Sequence[str],
-    destination: str | None = None,
-) -> Element:
-    """The answer to a LogoutRequest; status codes, outermost first."""
-    root = begun(
-        "LogoutResponse", id=id, moment=moment, issuer=issuer, Destination=destination, InResponseTo=request_id
+    *, id: str, moment: datetime, issuer: str, request_id: str, status: str, destination: str | None = None
+) -> str:
+    """The answer to a LogoutRequest, with that Status."""
+    return message(
+        "LogoutResponse",
+        status,
+        id=id,
+        moment=moment,
+        issuer=issuer,
+        Destination=destination,
+        InResponseTo=request_id,
     )
-    place = xml.add(root, SAMLP, "Status")
-    for code in status:
-        place = xml.add(place, SAMLP, "StatusCode", Value=code)
-    return root

@@ -38,8 +38,7 @@ def render(idp: IdentityProvider) -> bytes:
         root.set(key, value)
     _about_us(root, idp)
     _role(root, idp)
-    idp.signer.sign(root)
-    return xml.serialise(root)
+    return idp.signer.sign(xml.canonical(root).decode()).encode()
 
 
 def _about_us(root: Element, idp: IdentityProvider) -> None:

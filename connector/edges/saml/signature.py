@@ -1,4 +1,4 @@
-"""XML signatures: made with lxml's canonical form and `cryptography`; verified strictly, returning what was signed.
+"""XML signatures: made over messages that are in canonical form already; verified strictly, returning what was signed.
 
 The profile is SAML core section 5.4: one enveloped signature, one reference to the ID of the signature's parent.
 """
@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Sequence
 
 from cryptography import x509
@@ -46,6 +47,11 @@ _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+# The start tag of a message in canonical form: a quoted value there holds no quote, but may hold ">".
+_START = re.compile(r'<[^ >]+(?: (?:ID="(?P<id>[^"]*)"|[^ =]+="[^"]*"))+>')
+_ISSUER_ENDS = "</saml:Issuer>"
+
+
 class Signer:
     """Signs with one of our keys, which is loaded once."""
 
@@ -53,37 +59,40 @@ class Signer:
         if key.certificate is None or not isinstance(key.private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise Misconfigured("SAML cannot sign.", [f"key {key.id} is not RSA or EC with a certificate"])
         self._private = key.private
+        self.algorithm = RSA_SHA256 if isinstance(key.private, rsa.RSAPrivateKey) else ECDSA_SHA256
         self._certificate = certificate_text(key)
 
-    @property
-    def algorithm(self) -> str:
-        return RSA_SHA256 if isinstance(self._private, rsa.RSAPrivateKey) else ECDSA_SHA256
-
-    def sign(self, element: Element, prefixes: tuple[str, ...] = ()) -> None:
-        """Put a signature over the element into it: behind its Issuer, or first where there is none (metadata).
+    def sign(self, message: str, prefixes: tuple[str, ...] = ()) -> str:
+        """A message in canonical form with a signature over it: behind its Issuer, or first where there is none (metadata).
 
         `prefixes` are those that stand in values, such as of xsi:type, where exclusive C14N does not look for them.
         """
-        # in a tree that was put together, libxml2 does not find such a prefix: only in one that was read
-        whole = xml.parse(xml.serialise(element), what="message") if prefixes else element
-        digest = base64.b64encode(hashlib.sha256(xml.canonical(whole, prefixes)).digest()).decode()
-        signature = etree.Element(xml.name(DS, "Signature"), nsmap={"ds": DS})
-        info = xml.add(signature, DS, "SignedInfo")
-        xml.add(info, DS, "CanonicalizationMethod", Algorithm=EC)
-        xml.add(info, DS, "SignatureMethod", Algorithm=self.algorithm)
-        reference = xml.add(info, DS, "Reference", URI="#" + element.get("ID", ""))
-        transforms = xml.add(reference, DS, "Transforms")
-        for algorithm in (_ENVELOPED, EC):
-            transform = xml.add(transforms, DS, "Transform", Algorithm=algorithm)
-        if prefixes:
-            inclusive = etree.SubElement(transform, xml.name(EC, "InclusiveNamespaces"), nsmap={"ec": EC})
-            inclusive.set("PrefixList", " ".join(prefixes))
-        xml.add(reference, DS, "DigestMethod", Algorithm=SHA256)
-        xml.add(reference, DS, "DigestValue", digest)
-        xml.add(signature, DS, "SignatureValue", base64.b64encode(self.over(xml.canonical(info))).decode())
-        data = xml.add(xml.add(signature, DS, "KeyInfo"), DS, "X509Data")
-        xml.add(data, DS, "X509Certificate", self._certificate)
-        element.insert(_position(element), signature)
+        start = _START.match(message)
+        assert start is not None
+        place = start.end()
+        if message.startswith("<saml:Issuer", place):
+            place = message.index(_ISSUER_ENDS, place) + len(_ISSUER_ENDS)
+        info = self._signed_info(start["id"], hashlib.sha256(message.encode()).digest(), prefixes)
+        value = base64.b64encode(self.over(f'<ds:SignedInfo xmlns:ds="{DS}">{info}'.encode())).decode()
+        signature = (
+            f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>{info}<ds:SignatureValue>{value}</ds:SignatureValue>'
+            f"{key_info(self._certificate)}</ds:Signature>"
+        )
+        return message[:place] + signature + message[place:]
+
+    def _signed_info(self, id: str, digest: bytes, prefixes: tuple[str, ...]) -> str:
+        """What stands in it, and its end tag."""
+        inclusive = (
+            f'<ec:InclusiveNamespaces xmlns:ec="{EC}" PrefixList="{" ".join(prefixes)}"></ec:InclusiveNamespaces>'
+        )
+        return (
+            f'<ds:CanonicalizationMethod Algorithm="{EC}"></ds:CanonicalizationMethod>'
+            f'<ds:SignatureMethod Algorithm="{self.algorithm}"></ds:SignatureMethod>'
+            f'<ds:Reference URI="#{id}"><ds:Transforms><ds:Transform Algorithm="{_ENVELOPED}"></ds:Transform>'
+            f'<ds:Transform Algorithm="{EC}">{inclusive if prefixes else ""}</ds:Transform></ds:Transforms>'
+            f'<ds:DigestMethod Algorithm="{SHA256}"></ds:DigestMethod>'
+            f"<ds:DigestValue>{base64.b64encode(digest).decode()}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+        )
 
     def over(self, octets: bytes) -> bytes:
         """The signature value over octets, in the form of RFC 6931 (r and s side by side for ECDSA)."""
@@ -121,6 +130,12 @@ def certificate_text(key: SigningKey) -> str:
     if key.certificate is None:
         raise Misconfigured("SAML needs a certificate.", [f"key {key.id} has none"])
     return base64.b64encode(key.certificate.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def key_info(certificate: str, declaration: str = "") -> str:
+    """A KeyInfo with a certificate, in canonical form. `declaration` is that of its prefix, where nothing around it has one."""
+    data = f"<ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data>"
+    return f"<ds:KeyInfo{declaration}>{data}</ds:KeyInfo>"
 
 
 def same_key(certificate: x509.Certificate, key: PublicKey) -> bool:

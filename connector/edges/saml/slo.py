@@ -6,9 +6,8 @@ Each sign-on is a session of its own, so there are no other participants to pass
 from connector.core.errors import Invalid
 from connector.domain import sessions
 from connector.domain.unit import SYSTEM
-from connector.edges.saml import names, request, signature, soap, xml
+from connector.edges.saml import messages, names, request, signature, soap, xml
 from connector.edges.saml.idp import IdentityProvider, application
-from connector.edges.saml.messages import logout_response
 from connector.edges.saml.names import SAML, SAMLP
 from connector.edges.saml.xml import Element
 
@@ -28,7 +27,7 @@ def answer(idp: IdentityProvider, content: bytes) -> bytes:
         if found:
             sessions.ended_by_application(unit, issuer, found)
     status = (names.SUCCESS,) if found else (names.REQUESTER, names.UNKNOWN_PRINCIPAL)
-    return soap.envelope(_response(idp, element.get("ID", ""), status))
+    return soap.envelope(_response(idp, element.get("ID", ""), *status))
 
 
 def _check(idp: IdentityProvider, element: Element, issuer: str) -> None:
@@ -43,8 +42,9 @@ def _value(name_id: str) -> str:
     return xml.text_of(xml.parse(name_id.encode(), what="NameID"))
 
 
-def _response(idp: IdentityProvider, request_id: str, status: tuple[str, ...]) -> Element:
-    moment = idp.domain.database.clock()
-    root = logout_response(id=idp.new_id(), moment=moment, issuer=idp.entity_id, request_id=request_id, status=status)
-    idp.signer.sign(root)
-    return root
+def _response(idp: IdentityProvider, request_id: str, *codes: str) -> str:
+    moment, status = idp.domain.database.clock(), messages.status(*codes)
+    response = messages.logout_response(
+        id=idp.new_id(), moment=moment, issuer=idp.entity_id, request_id=request_id, status=status
+    )
+    return idp.signer.sign(response)

@@ -1,9 +1,8 @@
 """SOAP 1.1 envelopes, as far as the SAML SOAP and PAOS bindings use them (bindings sections 3.2 and 3.3)."""
 
-from lxml import etree
-
 from connector.core.errors import Invalid
 from connector.edges.saml import xml
+from connector.edges.saml.canonical import text
 from connector.edges.saml.names import SOAP, SOAP_NEXT
 from connector.edges.saml.xml import Element
 
@@ -39,19 +38,13 @@ def parts_of(content: bytes, *understood: str) -> tuple[Element, list[Element]]:
     return body[0], known
 
 
-def envelope(content: Element, *header_blocks: Element) -> bytes:
+def envelope(content: str, *header_blocks: str) -> bytes:
     """An envelope around content, as it is sent."""
-    root = etree.Element(xml.name(SOAP, "Envelope"), nsmap={"S": SOAP})
-    if header_blocks:
-        header = xml.add(root, SOAP, "Header")
-        header.extend(header_blocks)
-    xml.add(root, SOAP, "Body").append(content)
-    return xml.serialise(root)
+    header = f"<S:Header>{''.join(header_blocks)}</S:Header>" if header_blocks else ""
+    return f'<S:Envelope xmlns:S="{SOAP}">{header}<S:Body>{content}</S:Body></S:Envelope>'.encode()
 
 
 def fault(code: str, detail: str) -> bytes:
     """A Fault (SOAP 1.1 section 4.4): code is Client, Server or MustUnderstand."""
-    root = etree.Element(xml.name(SOAP, "Fault"), nsmap={"S": SOAP})
-    etree.SubElement(root, "faultcode").text = "S:" + code
-    etree.SubElement(root, "faultstring").text = detail
-    return envelope(root)
+    told = f"<faultcode>S:{code}</faultcode><faultstring>{text(detail)}</faultstring>"
+    return envelope(f'<S:Fault xmlns:S="{SOAP}">{told}</S:Fault>')

@@ -1,7 +1,7 @@
 """Metadata of an application from where it is published: fetched, checked, and taken over where it is good.
 
 In: a URL, or a metadata query service and an entityID (SAML profile for the metadata query protocol), and if wanted the certificate
-whose key has signed it there. What is refused changes nothing: the application keeps what it had.
+whose key has signed it there. It may be an aggregate of many. What is refused changes nothing: the application keeps what it had.
 """
 
 import re
@@ -19,10 +19,11 @@ from connector.core.logs import logger
 from connector.domain import app_sources, apps
 from connector.domain.app_sources import Source
 from connector.domain.unit import SYSTEM, Caller, Domain
-from connector.edges.saml import service_provider, signature, xml
-from connector.edges.saml.fetch import metadata_at
+from connector.edges.saml import aggregate, service_provider, signature, xml
+from connector.edges.saml.fetch import WEB, metadata_at
 from connector.edges.saml.service_provider import ServiceProvider
 from connector.edges.saml.signature import PublicKey
+from connector.edges.saml.xml import Element
 
 _LEAST, _MOST, _USUAL = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=6)
 _AFTER_REFUSAL = timedelta(hours=1)
@@ -70,15 +71,41 @@ def fetch(http: HttpClient, url: str) -> bytes:
 def check(content: bytes, *, now: datetime, certificate: bytes | None = None, entity_id: str | None = None) -> Read:
     """The metadata, if it is signed as it must be, current, and of that entity. Invalid says what it is not.
 
-    Signed metadata must say until when it is good: else an old one could come again for ever (IIP-MD04).
+    Of an aggregate, the service provider of that name, or the only one.
     """
-    if certificate is not None:
-        root = signature.verified(xml.parse(content, what="metadata"), [key_of(certificate)])
-        content = xml.serialise(root)  # only what is signed is read
-    else:
-        content = xml.without_comments(content, what="metadata")
+    root = _trusted(content, certificate)
+    if aggregate.is_one(root):
+        root = aggregate.named(aggregate.service_providers(root), entity_id)
+    return _read(root, now=now, signed=certificate is not None, entity_id=entity_id)
+
+
+def check_all(content: bytes, *, now: datetime, certificate: bytes | None = None) -> tuple[list[Read], dict[str, str]]:
+    """The service providers of an aggregate that are good; and by entityID, why the others are not."""
+    root = _trusted(content, certificate)
+    entities = aggregate.service_providers(root) if aggregate.is_one(root) else {root.get("entityID", ""): root}
+    good, bad = [], {}
+    for entity_id, entity in entities.items():
+        try:
+            good.append(_read(entity, now=now, signed=certificate is not None, entity_id=entity_id))
+        except Invalid as problem:
+            bad[entity_id] = problem.detail
+    return good, bad
+
+
+def _trusted(content: bytes, certificate: bytes | None) -> Element:
+    """What of it is signed, and so may be read; all of it where nothing needs to be signed."""
+    if certificate is None:
+        return xml.parse(xml.without_comments(content, what="metadata"), what="metadata")
+    root = xml.parse(content, what="metadata")
+    # those who are in an aggregate may have signed their part as well
+    return signature.verified(root, [key_of(certificate)], nested=aggregate.is_one(root))
+
+
+def _read(entity: Element, *, now: datetime, signed: bool, entity_id: str | None) -> Read:
+    """Signed metadata must say until when it is good: else an old one could come again for ever (IIP-MD04)."""
+    content = aggregate.alone(entity)
     provider = service_provider.read(content, now=now)
-    if certificate is not None and provider.valid_until is None:
+    if signed and provider.valid_until is None:
         raise Invalid("the metadata is signed, and has no validUntil", field="validUntil")
     if entity_id is not None and provider.entity_id != entity_id:
         raise Invalid(f"the metadata is that of {provider.entity_id}, not of {entity_id}", field="entityID")
@@ -99,10 +126,17 @@ def register(
 ) -> ServiceProvider:
     """Register what is published there, and read it again from now on; without a signature, only by https."""
     read = check(fetch(http, url), now=domain.database.clock(), certificate=certificate, entity_id=entity_id)
+    return keep(domain, by, read, name=name, place=url, certificate=certificate)
+
+
+def keep(
+    domain: Domain, by: Caller, read: Read, *, name: str, place: str, certificate: bytes | None
+) -> ServiceProvider:
+    """Register what was read. `place` is where: an address that can be trusted is read again from now on."""
     found = service_provider.register(domain, by, name=name, metadata=read.content)
-    if certificate is not None or _SAFE.match(url):
+    if place.startswith(WEB) and (certificate is not None or _SAFE.match(place)):
         with domain.change(by) as unit:
-            app_sources.follow(unit, found.entity_id, url, certificate, due=read.due)
+            app_sources.follow(unit, found.entity_id, place, certificate, due=read.due)
     return found
 
 

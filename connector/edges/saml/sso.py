@@ -85,7 +85,7 @@ def fields_of(idp: IdentityProvider, issued: Issued) -> dict[str, str]:
     """What is posted to the application: the Response itself, or what it fetches the Response by."""
     if issued.consumer.binding == BINDING_ARTIFACT:
         return {"SAMLart": artifact.keep(idp, issued)}
-    return {"SAMLResponse": base64.b64encode(xml.serialise(issued.response)).decode()}
+    return {"SAMLResponse": base64.b64encode(issued.response.encode()).decode()}
 
 
 def problem_page(detail: str) -> str:

@@ -38,7 +38,7 @@ def page(idp: IdentityProvider, visitor: Visitor, start: Start) -> str:
         current(idp, app.provider)
         order = Order(app, consumer(app, start.shire), WAY, visitor.context, holder=visitor.certificate)
         allowed(start.target, app.settings.relay)
-        issued = answer(idp, visitor.caller, order)
+        issued = answer(idp, visitor, order)
     except ConnectorError as problem:
         if not (isinstance(problem, Declined) and problem.recorded):
             refused(idp, visitor.caller, start.provider_id, WAY, problem.detail)

@@ -143,4 +143,4 @@ def moment(text: str, *, field: str) -> datetime:
 
 def instant(moment: datetime) -> str:
     """An xs:dateTime as we write it: whole seconds, which every peer reads."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.isoformat()[:19] + "Z"  # three of them are in every assertion, and strftime takes ten times as long

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, UnsupportedMedi
 from werkzeug.http import parse_accept_header
 
 from connector.core.errors import ConnectorError, Denied
+from connector.core.rate import Limiter
 from connector.domain.unit import Caller, Domain
 from connector.edges.scim import errors, queries
 from connector.edges.scim.answers import Answer, Conditions
@@ -20,7 +21,6 @@ from connector.edges.scim.catalogue_file import Catalogue
 from connector.edges.scim.discovery import Discovery
 from connector.edges.scim.errors import MEDIA_TYPE, ScimError
 from connector.edges.scim.profiles import PROFILES
-from connector.edges.scim.rate import Limiter
 from connector.edges.scim.render import EVERYTHING, Selection, selection
 from connector.edges.scim.schema import Table
 from connector.edges.scim.service import ScimService, table_of
@@ -41,7 +41,7 @@ def blueprint(
     @edge.before_request
     def _know_the_caller() -> None:
         caller = g.caller = authenticate(request.headers.get("Authorization"))
-        limiter.take(caller)
+        limiter.take(caller.id, caller.rate)
         if caller.kind != "client" and request.endpoint != "scim.me":
             raise Denied("this is for inbound clients; an agent may read itself at /Me", scope="scim")
         if caller.kind == "client" and not any(scope.startswith("scim") for scope in caller.scopes):

@@ -24,14 +24,6 @@ class TooLarge(errors.ConnectorError):
     """More operations, or more bytes, than a bulk request may hold (RFC 7644 section 3.7.4)."""
 
 
-class TooManyRequests(errors.ConnectorError):
-    """The client asks more often than it may; `retry_after` in seconds (RFC 6585 section 4)."""
-
-    def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
-
-
 _STATUS: tuple[tuple[type[errors.ConnectorError], int, str | None], ...] = (
     (errors.Unauthenticated, 401, None),
     (errors.Denied, 403, None),
@@ -40,7 +32,7 @@ _STATUS: tuple[tuple[type[errors.ConnectorError], int, str | None], ...] = (
     (errors.Stale, 412, None),
     (PreconditionRequired, 428, None),
     (TooLarge, 413, None),
-    (TooManyRequests, 429, None),
+    (errors.TooManyRequests, 429, None),
     (errors.Unavailable, 503, None),
     (errors.Invalid, 400, "invalidValue"),
 )
@@ -54,7 +46,7 @@ def render(error: errors.ConnectorError) -> tuple[dict[str, Any], int, dict[str,
     headers = {}
     if isinstance(error, errors.Unauthenticated | errors.Denied):
         headers = challenges.headers_of(error, realm="scim")
-    if isinstance(error, errors.Unavailable | TooManyRequests):
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return body(status, error.detail, scim_type), status, headers
 

@@ -1,6 +1,7 @@
 """Signing out both ways: the person here, the IdP there."""
 
 import base64
+import hashlib
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -131,6 +132,18 @@ def test_an_idp_that_takes_answers_by_post_gets_a_form(
 
     assert 'action="https://idp.corp.example/post"' in answer.text and 'name="SAMLResponse"' in answer.text
     assert not inside.signed_in
+    policy = assert_form_sends_itself(answer)
+    assert "frame-ancestors" not in policy, "an IdP tells several service providers at once by frames"
+    assert "X-Frame-Options" not in answer.headers
+
+
+def assert_form_sends_itself(answer: Any) -> dict[str, str]:
+    """To another site, under the page's own policy; which is returned."""
+    policy = dict(one.strip().partition(" ")[::2] for one in answer.headers["Content-Security-Policy"].split(";"))
+    [script] = re.findall("<script>(.*?)</script>", answer.text)
+    assert policy["script-src"] == f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    assert "form-action" not in policy
+    return policy
 
 
 def test_a_logout_without_an_index_ends_every_session_of_that_name(

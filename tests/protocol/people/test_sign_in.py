@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 from lxml import etree
 
+from connector.app import create_app
 from connector.domain import people, resources
 from connector.domain.unit import SYSTEM
-from connector.parts import Parts
+from connector.parts import Parts, assemble
+from connector.settings import Settings
 from connector.storage import groups, owners
 from connector.storage import resources as stored
 from connector.storage.owners import Ownership
@@ -286,3 +288,20 @@ def test_our_metadata_are_signed_and_say_where_we_are(browser: BrowserOf) -> Non
     assert fits_schema(root, "metadata")
     assert {one.get("use") for one in root.iterfind(".//md:KeyDescriptor", NS)} == {"signing", "encryption"}
     assert root[0].tag.endswith("Signature")
+
+
+def test_sign_ins_that_are_begun_from_an_address_are_limited(
+    parts: Parts, idp: Idp, trust: Trust, clock: Clock
+) -> None:
+    trust(idp)
+    limited = Settings(**{**parts.settings.model_dump(), "sign_in_starts": 3})
+    web = create_app(assemble(limited, clock=clock)).test_client()
+
+    def begin(address: str) -> Any:
+        return web.get("/saml/sp/login?idp=corp", environ_base={"REMOTE_ADDR": address})
+
+    assert [begin("192.0.2.1").status_code for _ in range(4)] == [303, 303, 303, 429]
+    refused = begin("192.0.2.1")
+    assert "<h1>" in refused.text and "more than 3 requests per 60 seconds" in refused.text
+    assert 0 < int(refused.headers["Retry-After"]) <= 20
+    assert begin("192.0.2.2").status_code == 303

@@ -135,6 +135,29 @@ def test_metadata_of_a_file_must_be_signed_where_a_certificate_is_given(run: Run
     assert "exactly one signature" in run(*words, str(tmp_path / "plain.xml"), exit=1).output
 
 
+def test_of_an_aggregate_one_is_added_or_all_that_are_good(run: Run, tmp_path: Path) -> None:
+    key = self_signed_rsa("shop")
+
+    def entity(name: str, consumer: str) -> bytes:
+        consumers = [Endpoint(POST, consumer)]
+        return service_provider_metadata(f"https://{name}.example", key, consumers=consumers, logouts=[])
+
+    parts = [entity("shop", "https://shop.example/acs"), entity("bad", "ftp://bad.example/acs")]
+    inside = b"".join(one.partition(b"?>")[2] for one in parts)
+    start = b'<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">'
+    (tmp_path / "all.xml").write_bytes(start + inside + b"</md:EntitiesDescriptor>")
+    words = ("app", "add", "fed", "--metadata", str(tmp_path / "all.xml"))
+
+    assert "name one with --entity-id, or take --all" in run(*words, exit=1).output
+    assert "do not go together" in run(*words, "--all", "--entity-id", "https://shop.example", exit=1).output
+    assert "fed: https://shop.example" in run(*words, "--entity-id", "https://shop.example").output
+    run("app", "remove", "fed")
+    told = orjson.loads(run(*words, "--all", "--json", exit=1).output)
+    assert told["added"] == [{"name": "fed:https://shop.example", "entityId": "https://shop.example"}]
+    assert "not an http or https address" in told["leftOut"]["https://bad.example"]
+    assert "fed:https://shop.example" in run("app", "list").output
+
+
 def test_metadata_of_a_url_is_read_again_and_shown(run: Run) -> None:
     made, port = flask.Flask("published"), free_port()
     keys = self_signed_rsa("other")

@@ -53,9 +53,11 @@ class Pages(Protocol):
     def signed_out(self, everywhere: bool) -> flask.Response: ...
 
 
-def blueprint(domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id: Callable[[], str]) -> flask.Blueprint:
-    """`/saml/acs` and what is below `/saml/sp/`."""
-    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages)
+def blueprint(
+    domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id: Callable[[], str], limit: Callable[[], None]
+) -> flask.Blueprint:
+    """`/saml/acs` and what is below `/saml/sp/`. `limit` counts one sign-in that is begun, or raises TooManyRequests."""
+    routes = _Routes(Sp(domain, base_url, Signers(domain.keys, "sp"), new_id), door, pages, limit)
     found = flask.Blueprint("saml_sp", __name__, url_prefix="/saml")
     found.add_url_rule("/acs", view_func=routes.acs, methods=["POST"])
     found.add_url_rule("/sp/metadata", view_func=routes.metadata, methods=["GET"])
@@ -67,10 +69,11 @@ def blueprint(domain: Domain, *, base_url: str, door: Door, pages: Pages, new_id
 
 
 class _Routes:
-    def __init__(self, sp: Sp, door: Door, pages: Pages) -> None:
+    def __init__(self, sp: Sp, door: Door, pages: Pages, limit: Callable[[], None]) -> None:
         self._sp = sp
         self._door = door
         self._pages = pages
+        self._limit_starts = limit
         self._metadata: tuple[datetime, int, bytes] | None = None
         self._cookie = "__Host-connector_login" if door.secure else "connector_login"
 
@@ -85,6 +88,7 @@ class _Routes:
         return response
 
     def login(self) -> flask.Response:
+        self._limit_starts()  # anybody may ask: each is a signature, and a row that waits for the answer
         asked = flask.request.args
         try:
             departure = sign_in.request(
@@ -165,8 +169,8 @@ class _Routes:
         except (NotAccepted, Invalid) as problem:
             log.warning("logout refused", action="logout", problem=problem.detail)
             return flask.Response(soap.fault("Client", problem.detail), 500, content_type=soap.CONTENT_TYPE)
-        self._sp.signer.sign(answer.message)
-        return flask.Response(soap.envelope(answer.message), 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
+        content = soap.envelope(self._sp.signer.sign(answer.message))
+        return flask.Response(content, 200, _UNCACHED, content_type=soap.CONTENT_TYPE)
 
     # -- messages in and out ------------------------------------------------------------------------------------------
 
@@ -187,15 +191,15 @@ class _Routes:
             return self._pages.signed_out(True)
         place = endpoint.response or endpoint.location
         if endpoint.binding == names.BINDING_REDIRECT:
-            content = xml.serialise(answer.message)
+            content = answer.message.encode()
             address = redirect.address(place, "SAMLResponse", content, answer.relay_state, self._sp.signer)
             return _redirect(address)
-        self._sp.signer.sign(answer.message)
-        fields = {"SAMLResponse": base64.b64encode(xml.serialise(answer.message)).decode()}
+        signed = self._sp.signer.sign(answer.message)
+        fields = {"SAMLResponse": base64.b64encode(signed.encode()).decode()}
         if answer.relay_state is not None:
             fields["RelayState"] = answer.relay_state
         page = post_form.page(place, fields, title="Signing out")
-        return flask.Response(page, 200, post_form.HEADERS, content_type="text/html; charset=utf-8")
+        return flask.Response(page, 200, post_form.FRAMED, content_type="text/html; charset=utf-8")
 
     def _sent(self, response: flask.Response, departure: Departure) -> flask.Response:
         """With the cookie that must come back. It travels in a form of the IdP's: browsers leave out all that is not None."""

@@ -33,7 +33,7 @@ class Arrived:
 class Answer:
     """Our LogoutResponse: where it goes, and how."""
 
-    message: Element
+    message: str
     endpoint: Endpoint | None
     relay_state: str | None
 
@@ -59,7 +59,7 @@ def request(sp: Sp, idp: WorkforceIdp, ended: Ended, *, cookie: str | None) -> D
             indexes=[ended.session_index] if ended.session_index else [],
             reason=names.LOGOUT_USER,
         )
-    place = redirect.address(endpoint.location, "SAMLRequest", xml.serialise(message), started.relay_state, sp.signer)
+    place = redirect.address(endpoint.location, "SAMLRequest", message.encode(), started.relay_state, sp.signer)
     return Departure(place, started.cookie)
 
 
@@ -105,7 +105,7 @@ def asked(sp: Sp, arrived: Arrived) -> Answer:
         moment=now,
         issuer=sp.entity_id,
         request_id=element.get("ID", ""),
-        status=(names.SUCCESS,),
+        status=messages.status(names.SUCCESS),
         destination=(endpoint.response or endpoint.location) if endpoint else None,
     )
     return Answer(message, endpoint, arrived.relay_state)

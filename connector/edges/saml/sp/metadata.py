@@ -35,8 +35,7 @@ def render(sp: Sp) -> bytes:
         xml.add(role, MD, "SingleLogoutService", Binding=binding, Location=place)
     consumer = {"Binding": names.BINDING_POST, "Location": sp.acs, "index": "0", "isDefault": "true"}
     xml.add(role, MD, "AssertionConsumerService", **consumer)
-    sp.signer.sign(root)
-    return xml.serialise(root)
+    return sp.signer.sign(xml.canonical(root).decode()).encode()
 
 
 def _keys(role: Element, sp: Sp) -> None:

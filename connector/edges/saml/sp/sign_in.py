@@ -10,7 +10,6 @@ from connector.domain.sign_in import Begun, Browser, Code, Refused, Vouched
 from connector.domain.unit import SYSTEM
 from connector.domain.workforce import WorkforceIdp
 from connector.edges.saml import messages, names, redirect, signature, xml
-from connector.edges.saml.names import SAMLP
 from connector.edges.saml.sp import response, second_opinion
 from connector.edges.saml.sp.provider import Sp, described, trusted
 from connector.edges.saml.sp.refusal import NotAccepted, refusing
@@ -40,8 +39,9 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = F
     there, id = described(idp), sp.new_id()
     with sp.domain.change(SYSTEM) as unit:
         started = sign_in.start(unit, idp, id, next=local_page(next), cookie=cookie)
-        message = messages.begun(
+        message = messages.message(
             "AuthnRequest",
+            '<samlp:NameIDPolicy AllowCreate="true"></samlp:NameIDPolicy>',
             id=id,
             moment=unit.tx.moment,
             issuer=sp.entity_id,
@@ -50,8 +50,7 @@ def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = F
             ProtocolBinding=names.BINDING_POST,
             ForceAuthn="true" if fresh else None,
         )
-    xml.add(message, SAMLP, "NameIDPolicy", AllowCreate="true")
-    address = redirect.address(there.sign_on, "SAMLRequest", xml.serialise(message), started.relay_state, sp.signer)
+    address = redirect.address(there.sign_on, "SAMLRequest", message.encode(), started.relay_state, sp.signer)
     return Departure(address, started.cookie)
 
 

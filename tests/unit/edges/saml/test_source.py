@@ -14,7 +14,7 @@ from connector.core.http import HttpClient
 from connector.core.keys import SigningKey
 from connector.domain import app_sources
 from connector.domain.unit import SYSTEM
-from connector.edges.saml import service_provider, source
+from connector.edges.saml import service_provider, source, xml
 from connector.edges.saml.signature import Signer
 from tests.conftest import Clock
 from tests.saml_world import World, served
@@ -56,8 +56,8 @@ def published() -> Iterator[Published]:
 
 def signed(metadata: bytes, *, by: Any = FEDERATION, attributes: bytes = UNTIL) -> bytes:
     root = etree.fromstring(metadata.replace(b"entityID=", attributes + b' ID="_md" entityID=', 1))
-    Signer(SigningKey("saml", "test", "20270301T120000Z", by.key, by.certificate)).sign(root)
-    return etree.tostring(root)
+    signer = Signer(SigningKey("saml", "test", "20270301T120000Z", by.key, by.certificate))
+    return signer.sign(xml.canonical(root).decode()).encode()
 
 
 def add(world: World, published: Published, app: App, **how: Any) -> service_provider.ServiceProvider:
