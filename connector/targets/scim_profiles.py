@@ -71,7 +71,9 @@ class Profile:
     longest_sought: int | None = None  # a filter with a longer value finds nothing, whatever is there
     dates_changes: bool = False  # whether meta.lastModified moves with every change and can be filtered by
     look_before_create: bool = False
-    refuses_taken: bool = False  # known to refuse a user name that is taken (409), though it may have no /Schemas that say so
+    refuses_taken: bool = (
+        False  # known to refuse a user name that is taken (409), though it may have no /Schemas that say so
+    )
     not_stored: tuple[str, ...] = ()
     required: tuple[str, ...] = ()  # what an account cannot be created without
     one_value: tuple[str, ...] = ()  # lists that may hold one value only
