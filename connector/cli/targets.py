@@ -75,7 +75,7 @@ def check_target(name: str, as_json: bool) -> None:
 @json_option
 @guarded
 def list_targets(as_json: bool) -> None:
-    """Show the targets, how each is doing, and why.
+    """Show the targets, how each is doing, and why. Propagating pushes count as pending, and unsupported ones as failed.
 
     Example: connector target list
     """
@@ -87,7 +87,9 @@ def list_targets(as_json: bool) -> None:
             s.target.kind,
             s.state,
             str(s.pending),
+            str(s.propagating),
             str(s.failed),
+            str(s.unsupported),
             s.target.blocked_until or "",
             s.problem or "",
         ]
@@ -99,7 +101,9 @@ def list_targets(as_json: bool) -> None:
             "kind": s.target.kind,
             "state": s.state,
             "pending": s.pending,
+            "propagating": s.propagating,
             "failed": s.failed,
+            "unsupported": s.unsupported,
             "blockedUntil": s.target.blocked_until,
             "problem": s.problem,
             "lastSuccess": s.target.last_success,
@@ -108,7 +112,8 @@ def list_targets(as_json: bool) -> None:
         }
         for s in found
     ]
-    show(told, as_json, table(["name", "kind", "state", "pending", "failed", "blocked until", "problem"], rows))
+    counts = ["pending", "propagating", "failed", "unsupported"]
+    show(told, as_json, table(["name", "kind", "state", *counts, "blocked until", "problem"], rows))
 
 
 @target.command("remove")

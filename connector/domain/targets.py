@@ -21,7 +21,7 @@ QUARANTINE = 8  # failures of the target itself in a row; from then on a probe g
 class TargetState:
     """A target and how it stands: `state` is one of ready, working, retrying, blocked, quarantined, paused, held, attention.
 
-    `held`: removals wait until the plan of that id is approved.
+    `held`: removals wait until the plan of that id is approved. `propagating` are among the pending, `unsupported` among the failed.
     """
 
     target: TargetRecord
@@ -30,6 +30,8 @@ class TargetState:
     state: str
     problem: str | None
     held: str | None = None
+    propagating: int = 0
+    unsupported: int = 0
 
 
 def add(
@@ -127,7 +129,8 @@ def states(unit: Unit) -> list[TargetState]:
             state = "retrying" if problem else "working"
         else:
             state = "attention" if failed else "ready"
-        found.append(TargetState(target, pending, failed, state, problem, held.id if held else None))
+        within = (waiting.propagating, waiting.unsupported) if waiting else (0, 0)
+        found.append(TargetState(target, pending, failed, state, problem, held.id if held else None, *within))
     return found
 
 

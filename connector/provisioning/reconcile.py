@@ -4,7 +4,7 @@ In: the name of a target, or the id of a plan. Out: the stored plan, or what cam
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ class Reconciler:
             followed, gone = 0, 0
             try:
                 for page in at.target.changes(cookie):
-                    gone += len(page.gone)
+                    gone += self._ours(name, page.gone)
                     if gone > allowed:
                         raise CookieExpired(f"{gone} accounts are gone at once")
                     followed += self._followed(name, page)
@@ -101,9 +101,14 @@ class Reconciler:
                     targets.change(unit.tx, name, cookie=None)
             return followed
 
+    def _ours(self, name: str, anchors: Sequence[str]) -> int:
+        """How many of them are accounts of agents: some targets tell of everybody who is gone."""
+        with self._domain.view() as unit:
+            return len(links.agents_at(unit.tx, name, anchors))
+
     def _followed(self, name: str, page: ChangedPage) -> int:
         with self._domain.change(SYSTEM) as unit:
-            changed = links.holders(unit.tx, name, [*(one.id for one in page.accounts), *page.gone])
+            changed = links.agents_at(unit.tx, name, [*(one.id for one in page.accounts), *page.gone])
             unit.look_at(name, changed, priority=UPDATE)
             targets.change(unit.tx, name, cookie=page.cookie)
         return len(changed)

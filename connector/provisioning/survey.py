@@ -4,6 +4,7 @@ In: a target, ready for calls. Out: a Plan, and the doubts that people must deci
 last written is compared with what its link remembers; only the others are worked out anew.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,10 +20,19 @@ from connector.provisioning.preview import Connected
 from connector.provisioning.push import Push
 from connector.storage import cases, links, outbox, resources
 from connector.storage.links import Link
-from connector.targets.base import Account, Capability, ChangesTarget, GroupTarget, Members
+from connector.targets.base import (
+    Account,
+    Capability,
+    ChangesTarget,
+    CookieExpired,
+    GroupTarget,
+    Members,
+    TargetError,
+)
 
 Progress = Callable[[str, int], None]
 _BATCH = 500
+_PAUSES = (1.0, 5.0, 25.0)  # seconds; a read that breaks off goes on so often from the page that it reached
 
 
 @dataclass
@@ -46,13 +56,15 @@ class Surveyor:
         accounts, cookie = _read(at, progress)
         with self._domain.view() as unit:
             agents = resources.ids_of_kind(unit.tx, "agent")
-            held = {link.resource_id: link for link in links.of_target(unit.tx, at.name, agents_only=True)}
+            everyones = links.of_target(unit.tx, at.name)
+            held = {link.resource_id: link for link in everyones if link.is_agents}
             look = _Look(
                 self._domain,
                 self._push,
                 at,
                 accounts,
                 held,
+                holders={link.remote_id: link.resource_id for link in everyones},
                 agents=agents,
                 waiting=outbox.waiting(unit.tx, f"target:{at.name}"),
                 ignored=cases.ignored(unit.tx, at.name),
@@ -67,19 +79,30 @@ class Surveyor:
 def _read(at: Connected, progress: Progress) -> tuple[dict[str, Account], str | None]:
     """Every account by its anchor; and the cookie from which changes can be followed, where the target tells them."""
     accounts: dict[str, Account] = {}
-    if isinstance(at.target, ChangesTarget) and Capability.CHANGES in at.target.capabilities:
-        cookie = ""
-        for page in at.target.changes(""):
-            accounts |= {one.id: one for one in page.accounts}
-            for id in page.gone:
-                accounts.pop(id, None)
-            cookie = page.cookie
-            progress("accounts read", len(page.accounts))
-        return accounts, cookie
-    for account in at.target.accounts():
-        accounts[account.id] = account
-        progress("accounts read", 1)
-    return accounts, None
+    if not isinstance(at.target, ChangesTarget) or Capability.CHANGES not in at.target.capabilities:
+        for account in at.target.accounts():
+            accounts[account.id] = account
+            progress("accounts read", 1)
+        return accounts, None
+    cookie, may_go_on, pauses = "", False, iter(_PAUSES)
+    while True:
+        try:
+            for page in at.target.changes(cookie):
+                accounts |= {one.id: one for one in page.accounts}
+                for id in page.gone:
+                    accounts.pop(id, None)
+                # A cookie of a page in the middle leads on from there; where the target has none, it is empty (see ChangedPage).
+                cookie, may_go_on = page.cookie, page.whole and bool(page.cookie)
+                progress("accounts read", len(page.accounts))
+            return accounts, cookie
+        except TargetError as broken:
+            pause, forgotten = next(pauses, None), isinstance(broken, CookieExpired)
+            if not (broken.retry or forgotten) or not may_go_on or pause is None:
+                raise
+            if forgotten:  # the place, that is: it begins anew
+                accounts, cookie, may_go_on = {}, "", False
+            else:
+                time.sleep(max(pause, broken.retry_after or 0.0))
 
 
 @dataclass
@@ -90,14 +113,14 @@ class _Look:
     push: Push
     at: Connected
     accounts: dict[str, Account]
-    links: dict[str, Link]
+    links: dict[str, Link]  # of agents
+    holders: dict[str, str]  # whose an account is: an agent's, or a person's who was read from there
     agents: list[str]
     waiting: set[str]
     ignored: dict[str, frozenset[str]]
     doubts: dict[str, Doubt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._holders = {link.remote_id: id for id, link in self.links.items()}
         self._look_up = index(self.accounts.values(), self.at.mapping)
         self._members = _Memberships(self.at)
         self._people = People(self.at.mapping, self.at.target)
@@ -132,7 +155,7 @@ class _Look:
 
     def unmatched(self, entries: Iterable[Entry]) -> int:
         """How many accounts are nobody's; each is a doubt, unless somebody has decided to leave it."""
-        taken = set(self._holders) | {entry.account for entry in entries}
+        taken = set(self.holders) | {entry.account for entry in entries}
         taken |= {id for doubt in self.doubts.values() for id in doubt.accounts}
         taken |= {id for about, accounts in self.ignored.items() for id in (about, *accounts)}
         found = 0
@@ -184,7 +207,7 @@ class _Look:
         """The account to adopt, if there is one. NeedsDecision where a person must say."""
         if subject.link is not None:
             self.push.missing(subject, self.at)
-        known = Known(self._holders.get, self.ignored.get(subject.id, frozenset()))
+        known = Known(self.holders.get, self.ignored.get(subject.id, frozenset()))
         keys = correlators(self.at.mapping, subject.facts)
         match = correlate(subject.id, keys, self._look_up, self.at.mapping, known)
         if match.doubt is not None:

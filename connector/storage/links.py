@@ -13,6 +13,7 @@ from connector.storage.db import Transaction
 from connector.storage.lists import within
 from connector.storage.prepared import Prepared
 
+_AGENT = "agt-"  # the ids of agents begin so (domain/schema.py)
 UNKNOWN = "{}"  # nothing is remembered of the account: a person has linked it
 
 _l = t.link.c
@@ -27,9 +28,14 @@ class Link:
     remote_id: str
     applied: str
 
+    @property
+    def is_agents(self) -> bool:
+        """Not that of a person or group that is read from there."""
+        return self.resource_id.startswith(_AGENT)
+
 
 _COLUMNS = [_l.resource_id, _l.target, _l.remote_id, _l.applied]
-_of_agent = _l.resource_id.startswith("agt-")  # the ids of agents begin so (domain/schema.py)
+_of_agent = _l.resource_id.startswith(_AGENT)
 _one = (_l.resource_id == sa.bindparam("id"), _l.target == sa.bindparam("target"))
 _delete = Prepared(sa.delete(t.link).where(*_one))
 _holder = Prepared(
@@ -51,7 +57,9 @@ _save = {
 }
 _among = Prepared(sa.select(*_COLUMNS).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
 _linked = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.resource_id, "ids")))
-_holders = Prepared(sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids")))
+_agents_at = Prepared(
+    sa.select(_l.resource_id).where(_l.target == sa.bindparam("target"), within(_l.remote_id, "ids"), _of_agent)
+)
 
 
 def find(tx: Transaction, resource_id: str, target: str) -> Link | None:
@@ -70,9 +78,9 @@ def holder(tx: Transaction, target: str, remote_id: str) -> str | None:
     return row[0] if row else None
 
 
-def holders(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
-    """The ids of the records that these accounts are linked to."""
-    return [row[0] for row in _holders.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
+def agents_at(tx: Transaction, target: str, remote_ids: Iterable[str]) -> list[str]:
+    """The ids of the agents that these accounts are linked to. People and groups are linked, too, and never pushed there."""
+    return [row[0] for row in _agents_at.all(tx, target=target, ids=orjson.dumps(list(remote_ids)).decode())]
 
 
 def linked(tx: Transaction, target: str, ids: Iterable[str]) -> set[str]:
@@ -80,10 +88,9 @@ def linked(tx: Transaction, target: str, ids: Iterable[str]) -> set[str]:
     return {row[0] for row in _linked.all(tx, target=target, ids=orjson.dumps(list(ids)).decode())}
 
 
-def of_target(tx: Transaction, target: str, *, agents_only: bool = False) -> list[Link]:
+def of_target(tx: Transaction, target: str) -> list[Link]:
     """The links there: of agents, and of the people and groups that are read from there."""
-    only = [_of_agent] if agents_only else []
-    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.target == target, *only))]
+    return [Link(*row) for row in tx.execute(sa.select(*_COLUMNS).where(_l.target == target))]
 
 
 def of_resource(tx: Transaction, resource_id: str) -> list[Link]:

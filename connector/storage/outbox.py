@@ -80,12 +80,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Backlog:
-    """How a destination stands: rows waiting, rows that a person must look at, and the last problem seen."""
+    """How a destination stands: rows waiting, rows that a person must look at, and the last problem seen.
+
+    Among those that wait are the `propagating` ones, among the others those that are `unsupported` there.
+    """
 
     destination: str
     pending: int
     failed: int
     problem: str | None
+    propagating: int = 0
+    unsupported: int = 0
 
 
 @dataclass(frozen=True)
@@ -235,11 +240,13 @@ def backlog(tx: Transaction) -> list[Backlog]:
             sa.func.sum(sa.case((_open, 1), else_=0)),
             sa.func.sum(sa.case((sa.and_(~_open, _o.problem.is_not(None)), 1), else_=0)),
             sa.func.max(_o.problem),
+            sa.func.sum(sa.case((sa.and_(_open, _o.outcome == "propagating"), 1), else_=0)),
+            sa.func.sum(sa.case((sa.and_(~_open, _o.outcome == "unsupported"), 1), else_=0)),
         )
         .group_by(_o.destination)
         .order_by(_o.destination)
     )
-    return [Backlog(row[0], int(row[1]), int(row[2]), row[3]) for row in tx.execute(counted)]
+    return [Backlog(row[0], int(row[1]), int(row[2]), row[3], int(row[4]), int(row[5])) for row in tx.execute(counted)]
 
 
 _STANDING = (

@@ -38,6 +38,7 @@ class ActiveDirectoryTarget(LdapAccounts, LdapGroups, LdapPeople, ActiveDirector
     _not_attributes: frozenset[str] = frozenset({"objectguid", "objectsid", CONTROL.lower(), "iscriticalsystemobject"})
     _accounts_filter = _person = "(&(objectCategory=person)(objectClass=user))"
     _group = "(objectCategory=group)"
+    _group_manager = "managedBy"
     _members_at_once: ClassVar[int] = 1000  # servers give at most 1500 values of an attribute (MaxValRange)
 
     def __init__(self, name: str, options: ActiveDirectoryOptions) -> None:

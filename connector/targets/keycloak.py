@@ -4,6 +4,7 @@ In and out: Account values whose attributes are named as in Keycloak's represent
 replaces an object whole there, so a change is read, merged and written.
 """
 
+import re
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Final
 
 from connector.core.clock import Clock
 from connector.targets.base import Account, AlreadyExists, Capability, Changes, Missing, NotAllowed, Rejected
+from connector.targets.keycloak_changes import FULL_READS, KeycloakChanges
 from connector.targets.keycloak_groups import KeycloakDirectory
 from connector.targets.keycloak_values import account_of, changed, holds, inside_names
 from connector.targets.keycloak_wire import KeycloakOptions, KeycloakWire
@@ -33,11 +35,14 @@ _CLIENT: Final[Json] = {
 }
 
 
-class KeycloakTarget(KeycloakDirectory):
+class KeycloakTarget(KeycloakDirectory, KeycloakChanges):
     """What both kinds of object share."""
 
     capabilities = frozenset(
-        {Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY, Capability.DISABLE, Capability.DELETE}
+        {
+            *(Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY),
+            *(Capability.CHANGES, Capability.DISABLE, Capability.DELETE),
+        }
     )
     _place: str
     _handle: str
@@ -48,10 +53,6 @@ class KeycloakTarget(KeycloakDirectory):
         self._options = options
         self._clock = clock
         self._wire = KeycloakWire(options, clock)
-
-    @abstractmethod
-    def accounts(self) -> Iterator[Account]:
-        """Every account of ours."""
 
     @abstractmethod
     def find(self, attribute: str, value: str) -> list[Account]:
@@ -110,6 +111,11 @@ class KeycloakTarget(KeycloakDirectory):
         """What every new account has before the mapping says anything."""
         return {}
 
+    def _realm(self) -> str:
+        """The realm, and whether it tells changes, for `check`."""
+        told = f"; {FULL_READS}" if self._remembers() is None else ""
+        return f"realm {self._options.realm} of {self._options.url.rstrip('/')}{told}"
+
     def _thing(self, account_id: str) -> Json | None:
         if not account_id:
             return None
@@ -140,6 +146,8 @@ class KeycloakUsers(KeycloakTarget):
     """Agents as users of the realm."""
 
     _place, _handle, _lists = "users", "username", True
+    _events = ("USER", "GROUP_MEMBERSHIP", "REALM_ROLE_MAPPING")
+    _named = re.compile("(?:users|scim/v2/Users)/([^/]+)")
 
     def __init__(self, name: str, options: KeycloakOptions, clock: Clock) -> None:
         super().__init__(name, options, clock)
@@ -150,14 +158,12 @@ class KeycloakUsers(KeycloakTarget):
         count = self._wire.get("users", "count").body
         kept = self._declared()
         undeclared = "kept" if kept is None else "refused: the realm's user profile has to declare them"
-        at = f"realm {self._options.realm} of {self._options.url.rstrip('/')}"
-        return f"Keycloak, {at}: {count} users; custom attributes that are not declared are {undeclared}"
+        has = f"{count} users; custom attributes that are not declared are {undeclared}"
+        return f"Keycloak: {has}; {self._realm()}"
 
-    def accounts(self) -> Iterator[Account]:
+    def _account_pages(self, place: str) -> Iterator[tuple[list[Account], str]]:
         attribute, _, value = self._options.accounts_where.partition("=")
-        if attribute:
-            return self._users(attribute, value)
-        return map(account_of, self._wire.walk("users", params={"briefRepresentation": "false"}))
+        return self._user_pages(attribute, value, place)
 
     def find(self, attribute: str, value: str) -> list[Account]:
         if attribute == "id":
@@ -218,20 +224,20 @@ class KeycloakClients(KeycloakTarget):
     """Agents as confidential clients with a service account, which has their groups and roles."""
 
     _place, _handle, _lists = "clients", "clientId", False
+    _events = ("CLIENT",)
+    _named = re.compile("clients/([^/]+)")
 
     def check(self) -> str:
         count = sum(1 for _ in self.accounts())
-        at = f"realm {self._options.realm} of {self._options.url.rstrip('/')}"
-        return f"Keycloak, {at}: {count} clients with a service account"
+        return f"Keycloak: {count} clients with a service account; {self._realm()}"
 
-    def accounts(self) -> Iterator[Account]:
+    def _account_pages(self, place: str) -> Iterator[tuple[list[Account], str]]:
         """Clients with a service account, without the one that we sign in as."""
         attribute, _, value = self._options.accounts_where.partition("=")
-        for client in self._wire.walk("clients"):
-            account = account_of(client)
-            ours = client.get("serviceAccountsEnabled") is True and client.get("clientId") != self._options.client_id
-            if ours and (not attribute or holds(account, attribute, value, exact=True)):
-                yield account
+        for page, following in self._wire.walk_pages("clients", place=place):
+            able = (one for one in page if one.get("serviceAccountsEnabled") is True)
+            others = map(account_of, (one for one in able if one.get("clientId") != self._options.client_id))
+            yield [one for one in others if not attribute or holds(one, attribute, value, exact=True)], following
 
     def find(self, attribute: str, value: str) -> list[Account]:
         if not value:

@@ -120,18 +120,22 @@ class KeycloakDirectory(ABC):
         return str(self._wire.get("roles-by-id", role_id).object.get("name", ""))
 
     def _users(self, attribute: str, value: str) -> Iterator[Account]:
-        """Users whose attribute equals value: by a search where there is one, else by a walk; each is checked here."""
-        if not value:
-            return
+        """Users whose attribute equals value."""
+        if value:
+            for users, _ in self._user_pages(attribute, value):
+                yield from users
+
+    def _user_pages(self, attribute: str, value: str, place: str = "") -> Iterator[tuple[list[Account], str]]:
+        """The same page after page, or all users where no attribute is given; by a search where there is one, and each is checked here."""
         params = dict(_FULL)
         if attribute in _EXACTLY:
             params |= {attribute: value, "exact": "true"}
         elif attribute.startswith("attributes.") and not set(value) & set('"\\') and len(value) <= _LONGEST_SOUGHT:
             params["q"] = f'{attribute.removeprefix("attributes.")}:"{value}"'
         exact = attribute not in ("username", "email")
-        for account in map(account_of, self._wire.walk("users", params=params)):
-            if holds(account, attribute, value, exact=exact):
-                yield account
+        for page, following in self._wire.walk_pages("users", params=params, place=place):
+            users = map(account_of, page)
+            yield [one for one in users if not attribute or holds(one, attribute, value, exact=exact)], following
 
 
 def _group(one: Json) -> Group:

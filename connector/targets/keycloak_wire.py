@@ -71,13 +71,21 @@ class KeycloakWire(RestWire):
         self._size = options.page_size
 
     def walk(self, *path: str, params: Mapping[str, str] | None = None) -> Iterator[Json]:
-        """Every object of a list that is cut by `first` and `max`; Unreachable where it is no list.
+        """Every object of a list that is cut by `first` and `max`; Unreachable where it is no list."""
+        for page, _ in self.walk_pages(*path, params=params):
+            yield from page
+
+    def walk_pages(
+        self, *path: str, params: Mapping[str, str] | None = None, place: str = ""
+    ) -> Iterator[tuple[list[Json], str]]:
+        """The same page after page, each with the place of the next one ("" for the end); from a place on, or all for "".
 
         A page begins with the last object of the one before it. Where that is no longer there, the list has moved under the walk
         (something before it was deleted), and the page before is read again: nothing that stays is passed over.
         """
         seen: set[str] = set()
-        first, last = 0, ""
+        start, _, last = place.partition(" ")
+        first = int(start) if start.isdecimal() else 0
         for _ in range(_MAX_PAGES):
             cut = {"first": str(first), "max": str(self._size + 1)}
             page = self.get(*path, params={**(params or {}), **cut}).body
@@ -87,13 +95,13 @@ class KeycloakWire(RestWire):
             if last and first and (not found or found[0]["id"] != last):
                 first, last = max(0, first - self._size), ""
                 continue
-            for one in found:
-                if one["id"] not in seen:
-                    seen.add(one["id"])
-                    yield one
+            new = [one for one in found if one["id"] not in seen]
+            seen.update(one["id"] for one in new)
             if len(page) <= self._size:
+                yield new, ""
                 return
             first, last = first + self._size, found[-1]["id"]
+            yield new, f"{first} {last}"
         raise Unreachable(f"{self.url}/{'/'.join(path)}: the list does not end")
 
 

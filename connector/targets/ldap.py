@@ -30,6 +30,7 @@ class LdapTarget(LdapAccounts, LdapGroups, LdapPeople, LdapChanges):
     _anchor = "entryUUID"
     _person = "(objectClass=person)"
     _group = "(objectClass=groupOfNames)"
+    _group_manager = "owner"  # RFC 4519 section 3.5
 
     def __init__(self, name: str, options: LdapOptions) -> None:
         super().__init__(name, options, LdapWire(options, nothing_more))

@@ -2,16 +2,20 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from connector.targets import ldap_names as names
 from connector.targets.base import AlreadyExists, Group, Missing, Rejected
 from connector.targets.ldap_answers import Entry, Refused, equals
 from connector.targets.ldap_entries import LdapEntries
+from connector.targets.ldap_people import MANAGER
 from connector.targets.ldap_wire import Step
 
 
 class LdapGroups(LdapEntries):
     """The calls of the GroupTarget protocol but joining and leaving, and the groups of the DirectoryTarget protocol."""
+
+    _group_manager: ClassVar[str]  # the attribute of a group that names who looks after it
 
     @abstractmethod
     def _new_group(self, name: str, member: str) -> Mapping[str, list[str]]:
@@ -42,7 +46,10 @@ class LdapGroups(LdapEntries):
         there = self.find_group(name)
         if there is not None:
             raise AlreadyExists(f"there is a group named {name!r} already", id=there.id, attribute="cn")
-        attributes = self._new_group(name, self._present(first_member).dn)
+        first = self._present(first_member)
+        attributes = dict(self._new_group(name, first.dn))
+        if self._options.groups_managed_by == "owner" and first.values(MANAGER):
+            attributes[self._group_manager] = first.values(MANAGER)[:1]
         dn = f"{names.relative_name('cn', name)},{self._groups_base()}"
         return Group(self._id(self._wire.add(dn, attributes, read=(self._anchor,))), name)
 

@@ -33,6 +33,11 @@ class DirectoryOptions:
     groups_base: str = option("entry below which the groups are; without it no groups are kept", default="")
     people_base: str = option("entry below which the people are; without it no owner is looked up", default="")
     people_attributes: tuple[str, ...] = option("attributes that are read of people", default=())
+    groups_managed_by: str = option(
+        "who is written down as the manager of a group that is made here: nobody, or the owner of its first member",
+        default="nobody",
+        choices=("nobody", "owner"),
+    )
     start_tls: bool = option("begin in clear and turn to TLS before signing in (for ldap://)", default=False)
     ca_file: str = option("file with the CA certificates to trust instead of the system's", default="")
     connect_timeout: float = option("seconds to wait for a connection", default=5.0)

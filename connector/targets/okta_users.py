@@ -5,7 +5,7 @@ A disabled account is suspended. Deleting takes Okta two steps: the first one on
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +21,8 @@ from connector.targets.base import (
     Rejected,
 )
 from connector.targets.line import NotThere
+from connector.targets.okta_changes import OktaChanges
 from connector.targets.okta_wire import (
-    OktaDirectory,
     OktaOptions,
     account_of,
     group_of,
@@ -37,27 +37,27 @@ _OURS = "OKTA_GROUP"  # APP_GROUP and BUILT_IN belong to others and cannot be wr
 _IN_ANY_CASE = ("login", "email")
 
 
-class OktaUsers(OktaDirectory):
+class OktaUsers(OktaChanges):
     """One Okta org whose users are our accounts."""
 
     capabilities = frozenset(
-        {Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY, Capability.DISABLE, Capability.DELETE}
+        {
+            *(Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY),
+            *(Capability.CHANGES, Capability.DISABLE, Capability.DELETE),
+        }
     )
 
     def __init__(self, name: str, options: OktaOptions, clock: Clock) -> None:
         super().__init__(name, options, open_wire(options, clock, scope=_SCOPE))
+        self._clock = clock
 
     def unique(self) -> str:
         return "login"
 
     def check(self) -> str:
         some = next(self._list("api", "v1", "users"), None)
-        return f"Okta at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")
-
-    def accounts(self) -> Iterator[Account]:
-        attribute, _, value = self._options.accounts_where.partition("=")
-        users = self._users_where(attribute, value) if attribute else self._list("api", "v1", "users")
-        return map(account_of, users)
+        blind = "" if self._may_read_log() else "; the System Log cannot, so deletions are only found by full reads"
+        return f"Okta at {self._wire.url}: users can be read{'' if some else ', there are none yet'}{blind}"
 
     def read(self, account_id: str) -> Account | None:
         user = self._user(account_id)

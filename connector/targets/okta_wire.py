@@ -118,7 +118,7 @@ class OktaDirectory:
 
     def _list(self, *path: str, limit: str = "", **params: str) -> Iterator[Json]:
         size = limit or str(min(200, self._options.page_size))
-        for page in self._wire.pages(*path, cut=_cut, params={"limit": size, **params}):
+        for page in self._wire.pages(*path, cut=cut, params={"limit": size, **params}):
             yield from page
 
 
@@ -154,11 +154,12 @@ def profile_of(thing: Json) -> Json:
     return profile if isinstance(profile, dict) else {}
 
 
-def _cut(reply: Reply) -> tuple[list[Json], str]:
+def cut(reply: Reply) -> tuple[list[Json], str]:
     following = _NEXT.search(reply.headers.get("Link", ""))
     if not isinstance(reply.body, list):
         raise Unreachable("Okta did not answer with a list")
-    return [one for one in reply.body if isinstance(one, dict) and one.get("id")], following[1] if following else ""
+    things = [one for one in reply.body if isinstance(one, dict) and (one.get("id") or one.get("uuid"))]
+    return things, following[1] if following else ""
 
 
 def _said(body: Json) -> Said | None:

@@ -11,6 +11,7 @@ from typing import Final
 from connector.core.clock import Clock
 from connector.targets.base import Account, AlreadyExists, Capability, Changes, Group, Missing, Rejected
 from connector.targets.line import NotThere
+from connector.targets.pingone_changes import PingOneChanges
 from connector.targets.pingone_wire import PingOneOptions, account_of, equals, listed, open_wire
 from connector.targets.rest_values import folded, holds, nested
 from connector.targets.sign_in import Json
@@ -18,16 +19,20 @@ from connector.targets.sign_in import Json
 _IN_ANY_CASE: Final = ("username", "email")
 
 
-class PingOneTarget:
+class PingOneTarget(PingOneChanges):
     """One PingOne environment whose users are our accounts."""
 
     capabilities = frozenset(
-        {Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY, Capability.DISABLE, Capability.DELETE}
+        {
+            *(Capability.GROUPS, Capability.PEOPLE, Capability.DIRECTORY),
+            *(Capability.CHANGES, Capability.DISABLE, Capability.DELETE),
+        }
     )
 
     def __init__(self, name: str, options: PingOneOptions, clock: Clock) -> None:
         self.name = name
         self._options = options
+        self._clock = clock
         self._wire = open_wire(options, clock)
 
     def unique(self) -> str:
@@ -35,11 +40,8 @@ class PingOneTarget:
 
     def check(self) -> str:
         some = next(listed(self._wire, "users", limit=1), None)
-        return f"PingOne at {self._wire.url}: users can be read" + ("" if some else ", there are none yet")
-
-    def accounts(self) -> Iterator[Account]:
-        attribute, _, value = self._options.accounts_where.partition("=")
-        return self._matching(attribute, value) if attribute else map(account_of, self._users())
+        blind = "" if self._remembers() else "; the audit cannot, so changes are only found by full reads"
+        return f"PingOne at {self._wire.url}: users can be read{'' if some else ', there are none yet'}{blind}"
 
     def read(self, account_id: str) -> Account | None:
         user = self._user(account_id)

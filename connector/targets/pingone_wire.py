@@ -74,7 +74,7 @@ def open_wire(options: PingOneOptions, clock: Clock) -> RestWire:
 
 
 def listed(wire: RestWire, *path: str, limit: int = 100, **params: str) -> Iterator[Json]:
-    for page in wire.pages(*path, cut=_cut, params={"limit": str(limit), **params}):
+    for page in wire.pages(*path, cut=cut, params={"limit": str(limit), **params}):
         yield from page
 
 
@@ -89,7 +89,7 @@ def account_of(user: Json) -> Account:
     )
 
 
-def _cut(reply: Reply) -> tuple[list[Json], str]:
+def cut(reply: Reply) -> tuple[list[Json], str]:
     embedded, links = reply.object.get("_embedded"), reply.object.get("_links")
     lists = [part for part in embedded.values() if isinstance(part, list)] if isinstance(embedded, dict) else []
     if not lists and reply.object.get("size") == 0:

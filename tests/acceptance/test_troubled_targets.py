@@ -125,7 +125,7 @@ def test_targets_in_trouble_lose_nothing_hold_up_no_other_and_say_what_is_wrong(
         assert shown[name]["state"] in ("blocked", "retrying")
     assert shown["busy"]["state"] == "blocked" and shown["busy"]["blockedUntil"]
     table = connector.call("target", "list").stdout
-    assert re.search(r"^busy +scim +blocked +3 +0 +20\S+Z +http\S+ asks us to wait \(429\)", table, re.M)
+    assert re.search(r"^busy +scim +blocked +3 +0 +0 +0 +20\S+Z +http\S+ asks us to wait \(429\)", table, re.M)
     assert re.search(r"^well +scim +ready +0 +0", table, re.M)
     # What changes meanwhile is not lost either, and reaches the one that is well at once.
     connector.set_active(second, False)

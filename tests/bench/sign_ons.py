@@ -94,9 +94,9 @@ def _wrong(party: _Party, answers: list[Element | None]) -> int:
             root = signature.verified(answer, [party.key], nested=True) if number < _VERIFIED else answer
         except Invalid:
             continue
-        [audience] = [xml.text_of(one) for one in root.iter(xml.name(SAML, "Audience"))] or [""]
+        audiences = [xml.text_of(one) for one in root.iter(xml.name(SAML, "Audience"))]
         statement = next(root.iter(xml.name(SAML, "AuthnStatement")), None)
-        if audience == party.app.entity_id and statement is not None:
+        if audiences == [party.app.entity_id] and statement is not None:
             sessions.add(statement.get("SessionIndex"))
             good += 1
     return len(answers) - min(good, len(sessions))

@@ -328,3 +328,20 @@ def test_a_group_may_have_the_name_of_an_account(target: ActiveDirectoryTarget) 
 def test_members_of_a_group_that_is_gone_are_missing_and_not_none(target: ActiveDirectoryTarget) -> None:
     with pytest.raises(Missing):
         list(target.members(str(uuid.uuid4())))
+
+
+def test_a_new_group_is_managed_by_the_owner_of_its_first_member_where_that_is_wanted(
+    options: dict[str, str], samba: Samba
+) -> None:
+    wanted = open_active_directory(options, groups_managed_by="owner")
+    rosa, name = samba.add_person(f"rosa-{uuid.uuid4().hex[:8]}"), f"g-{uuid.uuid4().hex[:8]}"
+    owned, orphan = wanted.create(bot(manager=rosa)), wanted.create(bot())
+    groups = {f"{name}-1": (wanted, owned), f"{name}-2": (wanted, orphan)}
+    groups[f"{name}-3"] = (open_active_directory(options), owned)
+
+    for group, (target, member) in groups.items():
+        target.create_group(group, first_member=member.id)
+
+    found = [samba.entry(f"CN={group},{samba.groups}") for group in groups]
+    assert [one and one.attributes.get("managedBy") for one in found] == [[rosa], None, None]
+    assert samba.entry(owned.name).attributes["manager"] == [rosa]  # type: ignore[union-attr]

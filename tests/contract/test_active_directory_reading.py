@@ -10,7 +10,7 @@ from connector.targets.active_directory import ActiveDirectoryTarget
 from connector.targets.base import Account, CookieExpired
 from connector.targets.ldap_options import ActiveDirectoryOptions
 from connector.targets.options import read_options
-from tests.contract.reading_contract import ReadingContract, last_cookie
+from tests.contract.reading_contract import ReadingContract, ids, last_cookie
 from tests.servers.samba import Samba, quoted
 
 pytestmark = pytest.mark.xdist_group("samba")
@@ -68,6 +68,21 @@ class TestActiveDirectoryReading(ReadingContract):
         kind, controller, _ = last_cookie(target.changes("")).split()
         ahead = f"{kind} {controller} 4000000000"  # it was restored from a backup of yesterday
         return [f"usn {uuid.uuid4()} 5", ahead, "since 20270101000000Z"]
+
+
+def test_a_full_read_is_taken_up_again_at_the_page_where_it_broke_off(target: ActiveDirectoryTarget) -> None:
+    def make(name: str) -> str:
+        logon_name = f"f-{uuid.uuid4().hex[:8]}"
+        return target.create(Account(name=f"cn={name}", attributes={"sAMAccountName": logon_name})).id
+
+    before = {make("one"), make("two")}
+    first = next(iter(target.changes("")))
+    after = make("three")
+
+    rest = list(target.changes(first.cookie))
+
+    assert first.whole and ids([first]) == before
+    assert ids(rest) == {after}
 
 
 def test_whoever_sees_no_deleted_entries_must_read_everything(

@@ -12,7 +12,7 @@ from connector.targets.base import Account, AlreadyExists, Changes, NotAllowed, 
 from connector.targets.compare import differences, is_nothing
 from connector.targets.keycloak import KeycloakTarget
 from connector.targets.registry import open_target
-from tests.contract.directory_contract import DirectoryContract
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.mappings.golden import assert_taken_as_they_are, golden_accounts
 from tests.servers.keycloak import Keycloak
@@ -43,7 +43,7 @@ def person(shape: Shape, handle: str, **attributes: object) -> Account:
     return Account(attributes=values)  # type: ignore[arg-type]
 
 
-class UsersContract(DirectoryContract, GroupContract):
+class UsersContract(DirectoryContract, GroupContract, ChangesContract):
     make = staticmethod(person)  # type: ignore[assignment]
 
     @pytest.fixture
@@ -88,7 +88,7 @@ class TestUsersWithRoles(UsersContract):
         yield opened("user", groups_are="roles")
 
 
-class TestClients(GroupContract):
+class TestClients(GroupContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="clientId", text="attributes.shown", optional="description")

@@ -352,3 +352,19 @@ def test_several_keys_are_looked_for_in_one_call(target: LdapTarget) -> None:
     assert target.has_any([("uid", odd.upper()), ("agentId", "nobody")])
     assert not target.has_any([("agentId", "nobody"), ("uid", f"{odd}-absent")])
     assert not target.has_any([("agentId", "*"), ("uid", "*")])  # nothing but a value
+
+
+def test_a_new_group_is_owned_by_the_owner_of_its_first_member_where_that_is_wanted(
+    options: dict[str, str], slapd: Slapd
+) -> None:
+    rosa, name = slapd.add_person(uuid.uuid4().hex), uuid.uuid4().hex
+    for way in ("owner", "nobody"):
+        target = open_target("ldap", "directory", {**options, "groups_managed_by": way})
+        assert isinstance(target, LdapTarget)
+        owned, orphan = target.create(bot(manager=rosa)), target.create(bot())
+        target.create_group(f"{name}-{way}", first_member=owned.id)
+        target.create_group(f"{name}-{way}-of-nobody", first_member=orphan.id)
+        target.close()
+
+    found = [slapd.entry(f"cn={name}-{of},ou=groups,{BASE_DN}") for of in ("owner", "owner-of-nobody", "nobody")]
+    assert [one and one.attributes.get("owner") for one in found] == [[rosa], None, None]

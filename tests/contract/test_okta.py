@@ -9,6 +9,7 @@ from connector.targets.base import (
     Account,
     AlreadyExists,
     Changes,
+    CookieExpired,
     Missing,
     NotAllowed,
     Rejected,
@@ -18,7 +19,8 @@ from connector.targets.base import (
 )
 from connector.targets.okta_users import OktaUsers
 from connector.targets.registry import open_target
-from tests.contract.directory_contract import DirectoryContract
+from tests.conftest import Clock
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
 from tests.servers.okta_fake import TOKEN, OktaFake
@@ -29,25 +31,25 @@ Open = Callable[..., OktaUsers]
 
 
 @pytest.fixture
-def fake() -> Iterator[OktaFake]:
-    made = OktaFake()
+def fake(clock: Clock) -> Iterator[OktaFake]:
+    made = OktaFake(clock)
     with serving(made):
         yield made
 
 
 @pytest.fixture
-def okta(fake: OktaFake, monkeypatch: pytest.MonkeyPatch) -> Open:
+def okta(fake: OktaFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("OKTA_TOKEN", TOKEN)
 
     def make(**options: str) -> OktaUsers:
-        target = open_target("okta", "okta", fake.options | options)
+        target = open_target("okta", "okta", fake.options | options, clock=clock)
         assert isinstance(target, OktaUsers)
         return target
 
     return make
 
 
-class TestOkta(GroupContract, DirectoryContract):
+class TestOkta(GroupContract, DirectoryContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         fixed: dict[str, object] = {"email": "bot@agents.invalid", "firstName": "Bot", "lastName": "Agent"}
@@ -207,3 +209,93 @@ def test_a_walk_whose_second_page_fails_raises(okta: Open, fake: OktaFake) -> No
         list(target.accounts())
 
     assert len(list(target.accounts())) == 5
+
+
+def _told(okta: OktaUsers, cookie: str) -> tuple[set[str], set[str], str]:
+    pages = list(okta.changes(cookie))
+    accounts = {one.id for page in pages for one in page.accounts}
+    return accounts, {one for page in pages for one in page.gone}, pages[-1].cookie
+
+
+def test_what_was_changed_and_deleted_since_is_told_and_nothing_older(okta: Open, fake: OktaFake, clock: Clock) -> None:
+    kept, changed, suspended, deactivated, deleted = (okta().create(_agent(f"bot-{n}@x.invalid")).id for n in range(5))
+    okta(accounts_where="", provider="OKTA").create(Account(attributes=PERSON))
+    clock.move(hours=1)
+    everything, _, cookie = _told(okta(page_size="2"), "")
+    clock.move(hours=1)
+    okta().update(changed, Changes({"title": "x"}))
+    okta().set_active(suspended, False)
+    fake.users[deactivated]["status"] = "LOCKED_OUT"
+    okta().set_active(deactivated, False)
+    okta().delete(deleted)
+
+    accounts, gone, later = _told(okta(), cookie)
+    clock.move(hours=1)
+    nothing = _told(okta(), _told(okta(), later)[2])
+
+    assert everything == {kept, changed, suspended, deactivated, deleted}
+    assert (accounts, gone) == ({changed, suspended, deactivated}, {deleted})
+    assert nothing[:2] == (set(), set())
+
+
+def test_what_the_index_learns_late_is_met_by_the_next_look(okta: Open, fake: OktaFake, clock: Clock) -> None:
+    account = okta().create(_agent()).id
+    clock.move(hours=1)
+    cookie = _told(okta(), "")[2]
+    fake.indexing = False
+    okta().update(account, Changes({"title": "x"}))
+    missed, _, cookie = _told(okta(), cookie)
+    clock.move(minutes=5)
+    fake.index = dict(fake.users)
+
+    assert missed == set()
+    assert _told(okta(), cookie)[0] == {account}
+
+
+def test_a_user_that_the_index_still_shows_is_gone_once_the_log_says_so(
+    okta: Open, fake: OktaFake, clock: Clock
+) -> None:
+    cookie = _told(okta(), "")[2]
+    account = okta().create(_agent()).id
+    fake.indexing = False
+    okta().delete(account)
+
+    assert account in fake.index
+    assert _told(okta(), cookie)[:2] == (set(), {account})
+
+
+def test_without_the_system_log_changes_are_told_and_deletions_are_not_which_the_check_says(
+    okta: Open, fake: OktaFake
+) -> None:
+    changed, deleted = (okta().create(_agent(f"bot-{n}@x.invalid")).id for n in range(2))
+    cookie = _told(okta(), "")[2]
+    assert "System Log" not in okta().check()
+    fake.may_read_log = False
+    okta().delete(deleted)
+
+    assert _told(okta(), cookie)[:2] == ({changed}, set())
+    assert "the System Log cannot, so deletions are only found by full reads" in okta().check()
+
+
+def test_a_full_read_is_taken_up_again_at_the_page_where_it_broke_off(okta: Open, fake: OktaFake, clock: Clock) -> None:
+    ids = {okta().create(_agent(f"bot-{n}@x.invalid")).id for n in range(5)}
+    fake.faults.append(Fault("GET", "after=", 500, "<html>"))
+    walk = okta(page_size="2").changes("")
+    first = next(walk)
+    with pytest.raises(Unreachable):
+        next(walk)
+
+    rest = list(okta(page_size="2").changes(first.cookie))
+
+    assert {one.id for page in (first, *rest) for one in page.accounts} == ids
+    assert all(page.whole for page in rest)
+    assert len(rest) == 2
+
+
+def test_a_log_that_does_not_reach_back_so_far_asks_for_a_full_read(okta: Open, clock: Clock) -> None:
+    cookie = _told(okta(), "")[2]
+    clock.move(days=81)
+
+    for old in (cookie, "since yesterday", "whole 2027-03-01T12:00:00.000Z https://elsewhere.example/api/v1/users"):
+        with pytest.raises(CookieExpired):
+            _told(okta(), old)

@@ -10,6 +10,7 @@ from connector.targets.base import (
     Account,
     AlreadyExists,
     Changes,
+    CookieExpired,
     Missing,
     NotAllowed,
     Rejected,
@@ -20,7 +21,8 @@ from connector.targets.base import (
 )
 from connector.targets.pingone import PingOneTarget
 from connector.targets.registry import open_target
-from tests.contract.directory_contract import DirectoryContract
+from tests.conftest import Clock
+from tests.contract.directory_contract import ChangesContract, DirectoryContract
 from tests.contract.target_contract import GroupContract, Shape
 from tests.servers.fake import Fault, serving
 from tests.servers.pingone_fake import SECRET, PingOneFake
@@ -29,25 +31,25 @@ Open = Callable[..., PingOneTarget]
 
 
 @pytest.fixture
-def fake() -> Iterator[PingOneFake]:
-    made = PingOneFake()
+def fake(clock: Clock) -> Iterator[PingOneFake]:
+    made = PingOneFake(clock)
     with serving(made):
         yield made
 
 
 @pytest.fixture
-def ping(fake: PingOneFake, monkeypatch: pytest.MonkeyPatch) -> Open:
+def ping(fake: PingOneFake, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setenv("PING_SECRET", SECRET)
 
     def make(**options: str) -> PingOneTarget:
-        target = open_target("pingone", "ping", fake.options | options)
+        target = open_target("pingone", "ping", fake.options | options, clock=clock)
         assert isinstance(target, PingOneTarget)
         return target
 
     return make
 
 
-class TestPingOne(GroupContract, DirectoryContract):
+class TestPingOne(GroupContract, DirectoryContract, ChangesContract):
     @pytest.fixture
     def shape(self) -> Shape:
         return Shape(handle="username", text="name.given", fixed={"email": "bot@agents.invalid", "type": "agent"})
@@ -197,3 +199,60 @@ def test_every_problem_of_the_options_is_told_at_once() -> None:
 
     named = {text.partition(":")[0] for text in problem.value.problems}
     assert named == {"url", "accounts_where", "reserve", "client_id"}
+
+
+def _told(ping: PingOneTarget, cookie: str) -> tuple[set[str], set[str], str]:
+    pages = list(ping.changes(cookie))
+    accounts = {one.id for page in pages for one in page.accounts}
+    return accounts, {one for page in pages for one in page.gone}, pages[-1].cookie
+
+
+def test_the_audit_tells_what_was_changed_and_deleted_since_and_nothing_older(
+    ping: Open, fake: PingOneFake, clock: Clock
+) -> None:
+    kept, changed, disabled, deleted = (ping().create(_agent(f"bot-{n}")).id for n in range(4))
+    clock.move(hours=1)
+    everything, _, cookie = _told(ping(page_size="3"), "")
+    clock.move(hours=1)
+    ping().update(changed, Changes({"title": "x"}))
+    ping().set_active(disabled, False)
+    ping().delete(deleted)
+    fake.record("USER.ACCESS_ALLOWED", fake.users[kept])
+
+    accounts, gone, later = _told(ping(page_size="1"), cookie)
+    clock.move(hours=1)
+    nothing = _told(ping(), _told(ping(), later)[2])
+
+    assert everything == {kept, changed, disabled, deleted}
+    assert (accounts, gone) == ({changed, disabled}, {deleted})
+    assert nothing[:2] == (set(), set())
+
+
+def test_where_our_users_have_a_population_of_their_own_only_that_is_looked_at(ping: Open, fake: PingOneFake) -> None:
+    cookie = _told(ping(population="pop-1"), "")[2]
+    ours, other = ping(population="pop-1").create(_agent()), ping(population="pop-2").create(_agent("two"))
+
+    assert _told(ping(population="pop-1"), cookie)[0] == {ours.id}
+    assert _told(ping(), cookie)[0] == {ours.id, other.id}
+
+
+def test_without_the_audit_only_full_reads_are_made_which_the_check_says(ping: Open, fake: PingOneFake) -> None:
+    made = ping().create(_agent())
+    cookie = _told(ping(), "")[2]
+    assert "audit" not in ping().check()
+    fake.may_audit = False
+
+    assert _told(ping(), "") == ({made.id}, set(), "")
+    assert "the audit cannot, so changes are only found by full reads" in ping().check()
+    with pytest.raises(CookieExpired):
+        _told(ping(), cookie)
+
+
+def test_a_full_read_is_taken_up_again_at_the_page_where_it_broke_off(ping: Open, fake: PingOneFake) -> None:
+    ids = {ping().create(_agent(f"bot-{n}")).id for n in range(5)}
+    first = next(ping(page_size="2").changes(""))
+
+    rest = list(ping(page_size="2").changes(first.cookie))
+
+    assert {one.id for page in (first, *rest) for one in page.accounts} == ids
+    assert len(rest) == 2

@@ -17,7 +17,10 @@ _REALM = "workforce"
 _ADMIN, _ADMIN_PASSWORD = "admin", "admin-password"
 _CLIENT, _CLIENT_SECRET = "connector", "connector-client-secret"
 _ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-_ROLES = ("manage-users", "view-users", "query-users", "query-groups", "manage-clients", "view-realm", "manage-realm")
+_ROLES = (
+    *("manage-users", "view-users", "query-users", "query-groups", "manage-clients"),
+    *("view-realm", "manage-realm", "view-events"),
+)
 # Attributes of the user profile, and where the SCIM API shows them; without the annotation it does not know them.
 PROFILE = {
     "agentId": "externalId",
@@ -150,7 +153,10 @@ class Keycloak:
         self.admin(
             "POST",
             "",
-            {"realm": _REALM, "enabled": True, "scimApiEnabled": True, "editUsernameAllowed": True},
+            {
+                **{"realm": _REALM, "enabled": True, "scimApiEnabled": True, "editUsernameAllowed": True},
+                "adminEventsEnabled": True,
+            },
             realm="",
         )
         profile = self.admin("GET", "/users/profile").json()

@@ -1,12 +1,15 @@
 """Okta's Management API as far as the target uses it, with Okta's rules: states, quotas, paging by Link, an index that lags behind.
 
-`schema` is what user profiles may hold. While `indexing` is False, what was written since is not found by `search`.
+`schema` is what user profiles may hold. While `indexing` is False, what was written since is not found by `search`. `log` is the System
+Log, which callers may read while `may_read_log`.
 """
 
 import itertools
 import json
 import re
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -29,12 +32,17 @@ SCHEMA = (
     "department",
 )
 _EQUALS = re.compile(r'profile\.(\w+) eq ("(?:[^"\\]|\\.)*")')
+_DATED = re.compile(r'lastUpdated gt "([^"]+)"(?: and (.+))?')
+_EVENTS = re.compile(r'eventType eq "([\w.]+)"')
 _CAUSES = {"login": "login: An object with this field already exists in the current organization"}
 
 
 class OktaFake(Fake):
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
+        self.clock = clock
+        self.log: list[dict[str, Any]] = []
+        self.may_read_log = True
         self.schema = list(SCHEMA)
         self.users: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, Any]] = {}
@@ -47,6 +55,7 @@ class OktaFake(Fake):
         self._token_route()
         self._user_routes()
         self._life_routes()
+        self._log_route()
         self._group_routes()
 
     @property
@@ -80,17 +89,17 @@ class OktaFake(Fake):
     def absent(self, id: str, kind: str) -> Answer:
         return self.error(404, "E0000007", f"Not found: Resource not found: {id} ({kind})")
 
-    def page(self, items: list[dict[str, Any]], usual: int = 200) -> Response:
+    def page(self, items: list[dict[str, Any]], usual: int = 200, key: str = "id") -> Response:
         """One page of a list; the next one is in a Link header."""
         limit, after = int(request.args.get("limit", usual)), request.args.get("after", "")
-        start = next((n + 1 for n, item in enumerate(items) if item["id"] == after), 0)
+        start = next((n + 1 for n, item in enumerate(items) if item[key] == after), 0)
         shown = items[start : start + limit]
         response = jsonify(shown)
         query = request.environ["QUERY_STRING"]
         response.headers.add("Link", f'<{self.url}{request.path}?{query}>; rel="self"')
         if start + limit < len(items):
             kept = [part for part in query.split("&") if not part.startswith("after=")]
-            following = "&".join([*kept, f"after={shown[-1]['id']}"])
+            following = "&".join([*kept, f"after={shown[-1][key]}"])
             response.headers.add("Link", f'<{self.url}{request.path}?{following}>; rel="next"')
         return response
 
@@ -100,11 +109,17 @@ class OktaFake(Fake):
 
     def _listed(self) -> list[dict[str, Any]]:
         if expression := request.args.get("search", request.args.get("filter", "")):
+            there = list((self.index if "search" in request.args else self.users).values())
+            dated = _DATED.fullmatch(expression)
+            if dated:
+                there = [user for user in there if user["lastUpdated"] > dated[1]]
+                expression = dated[2]
+            if not expression:
+                return there
             found = _EQUALS.fullmatch(expression)
             assert found, f"an expression that Okta would refuse: {expression}"
             name, value = found[1], json.loads(found[2])
-            there = self.index if "search" in request.args else self.users
-            return [user for user in there.values() if str(user["profile"].get(name)).casefold() == value.casefold()]
+            return [user for user in there if str(user["profile"].get(name)).casefold() == value.casefold()]
         return [user for user in self.users.values() if user["status"] != "DEPROVISIONED"]
 
     def _problem(self, profile: dict[str, Any], own: str = "") -> Answer | None:
@@ -127,7 +142,16 @@ class OktaFake(Fake):
     def _invalid(self, name: str, cause: str) -> Answer:
         return self.error(400, "E0000001", f"Api validation failed: {name}", cause)
 
+    def _now(self) -> str:
+        return self.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _logs(self, event: str, user: dict[str, Any]) -> None:
+        target = {"id": user["id"], "type": "User", "alternateId": user["profile"]["login"]}
+        entry = {"uuid": f"log-{next(self.numbers)}", "published": self._now(), "eventType": event, "target": [target]}
+        self.log.append(entry)
+
     def _saved(self, user: dict[str, Any]) -> dict[str, Any]:
+        user["lastUpdated"] = self._now()
         self.users[user["id"]] = user
         if self.indexing:
             self.index = {id: json.loads(json.dumps(one)) for id, one in self.users.items()}
@@ -194,6 +218,7 @@ class OktaFake(Fake):
             if user["status"] not in before:
                 return self.error(403, "E0000038", "This operation is not allowed in the user's current status.")
             self._saved(user | {"status": after})
+            self._logs(f"user.lifecycle.{step}", user)
             return {}, 200
 
         @self.route("DELETE", "/api/v1/users/<id>")
@@ -203,9 +228,12 @@ class OktaFake(Fake):
                 return self.absent(id, "User")
             if user["status"] != "DEPROVISIONED":
                 self._saved(user | {"status": "DEPROVISIONED"})
+                self._logs("user.lifecycle.deactivate", user)
                 return "", 204
             del self.users[user["id"]]
-            self.index.pop(user["id"], None)
+            self._logs("user.lifecycle.delete.initiated", user)
+            if self.indexing:
+                self.index.pop(user["id"], None)
             for held in self.members.values():
                 held[:] = [one for one in held if one != user["id"]]
             return "", 204
@@ -220,6 +248,18 @@ class OktaFake(Fake):
         def schema() -> Answer:
             properties = {name: {"type": "string"} for name in self.schema}
             return {"id": "#default", "definitions": {"base": {"properties": properties}, "custom": {}}}, 200
+
+    def _log_route(self) -> None:
+        @self.route("GET", "/api/v1/logs")
+        def logs() -> Answer:
+            if not self.may_read_log:
+                return self.error(403, "E0000006", "You do not have permission to perform the requested action")
+            assert "until" in request.args, "without an end it is a poll, whose last page has a next one, too"
+            since, until = request.args["since"], request.args["until"]
+            kinds = _EVENTS.findall(request.args.get("filter", ""))
+            period = [one for one in self.log if since <= one["published"] <= until]
+            wanted = [one for one in period if not kinds or one["eventType"] in kinds]
+            return self.page(wanted, key="uuid")
 
     def _group_routes(self) -> None:
         @self.route("GET", "/api/v1/groups")

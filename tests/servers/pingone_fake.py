@@ -1,8 +1,13 @@
-"""PingOne's platform API as far as the target uses it, with PingOne's rules and errors."""
+"""PingOne's platform API as far as the target uses it, with PingOne's rules and errors.
+
+`audit` is what happened to users; callers may read it while `may_audit`.
+"""
 
 import json
 import re
 import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, request
@@ -13,12 +18,16 @@ ENVIRONMENT, CLIENT, SECRET, TOKEN = "env-1", "worker-1", "ping-client-secret", 
 KNOWN = ("username", "email", "name", "population", "externalId", "type", "nickname", "title", "enabled")
 _BASE = f"/v1/environments/{ENVIRONMENT}"
 _EQUALS = re.compile(r'([\w.]+) eq ("(?:[^"\\]|\\.)*")')
+_PERIOD = re.compile(r'recordedAt gt "([^"]+)" and recordedAt lt "([^"]+)"(?: and ([\w.]+) eq "([^"]+)")?')
 _INVALID = "The request could not be completed. One or more validation errors were in the request."
 
 
 class PingOneFake(Fake):
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
+        self.clock = clock
+        self.audit: list[dict[str, Any]] = []
+        self.may_audit = True
         self.users: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, Any]] = {}
         self.members: set[tuple[str, str]] = set()
@@ -27,6 +36,7 @@ class PingOneFake(Fake):
         self._user_routes()
         self._group_routes()
         self._member_routes()
+        self._audit_route()
 
     @property
     def options(self) -> dict[str, str]:
@@ -75,6 +85,29 @@ class PingOneFake(Fake):
         assert found, f"a filter that PingOne would refuse: {expression}"
         return [one for one in things if str(_at(one, found[1])).casefold() == json.loads(found[2]).casefold()]
 
+    def record(self, action: str, user: dict[str, Any]) -> None:
+        moment = self.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        resource = {"type": "USER", "id": user["id"], "name": user["username"]}
+        if "population" in user:
+            resource["population"] = user["population"]
+        entry = {"id": str(uuid.uuid4()), "recordedAt": moment, "action": {"type": action}, "resources": [resource]}
+        self.audit.append(entry)
+
+    def _audit_route(self) -> None:
+        @self.route("GET", f"{_BASE}/activities")
+        def activities() -> Answer:
+            if not self.may_audit:
+                return self.error(403, "ACCESS_FAILED", "The request could not be completed. You do not have access.")
+            found = _PERIOD.fullmatch(request.args.get("filter", ""))
+            if found is None:
+                return self.error(
+                    400, "INVALID_REQUEST", "the filter must bound recordedAt, with one condition more at most"
+                )
+            period = [one for one in self.audit if found[1] < one["recordedAt"] <= found[2]]
+            path = (found[3] or "").removeprefix("resources.")
+            about = [one for one in period if not path or str(_at(one["resources"][0], path)) == found[4]]
+            return self.page("activities", about)
+
     def _token_route(self) -> None:
         @self.route("POST", f"/{ENVIRONMENT}/as/token")
         def token() -> Answer:
@@ -113,6 +146,7 @@ class PingOneFake(Fake):
             id = str(uuid.uuid4())
             usual = {"_links": {}, "id": id, "enabled": True, "identityProvider": {"type": "PING_ONE"}}
             self.users[id] = usual | body | ({"enabled": True} if self.creates_enabled else {})
+            self.record("USER.CREATED", self.users[id])
             return self.users[id], 201
 
         @self.route("GET", f"{_BASE}/users/<id>")
@@ -127,6 +161,7 @@ class PingOneFake(Fake):
             if problem := self._problem(merged, id):
                 return problem
             self.users[id] = merged
+            self.record("USER.UPDATED", merged)
             return merged, 200
 
         @self.route("PUT", f"{_BASE}/users/<id>/enabled")
@@ -134,12 +169,17 @@ class PingOneFake(Fake):
             if id not in self.users:
                 return self.absent()
             self.users[id]["enabled"] = request.get_json()["enabled"]
+            self.record("USER.UPDATED", self.users[id])
             return {"enabled": self.users[id]["enabled"]}, 200
 
         @self.route("DELETE", f"{_BASE}/users/<id>")
         def delete_user(id: str) -> Answer:
             self.members = {one for one in self.members if one[1] != id}
-            return ("", 204) if self.users.pop(id, None) else self.absent()
+            user = self.users.pop(id, None)
+            if user is None:
+                return self.absent()
+            self.record("USER.DELETED", user)
+            return "", 204
 
     def _group_routes(self) -> None:
         @self.route("GET", f"{_BASE}/groups")

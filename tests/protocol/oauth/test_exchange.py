@@ -6,6 +6,7 @@ import pytest
 
 from connector.domain import clients, credentials, delegations, scopes
 from tests.protocol.oauth.conftest import EXCHANGE, FILES, TYPE
+from tests.protocol.oauth.test_saml_exchange import APP, choose
 
 
 def refused(answer, code, naming):
@@ -161,12 +162,14 @@ def test_what_cannot_be_exchanged_is_refused_by_name(world, chain, subtests):
 
 
 def test_a_delegated_token_signs_nobody_on_and_manages_nothing(world, chain):
-    """RFC 8693 section 1.1: acting for another is not being it."""
+    """RFC 8693 section 1.1: acting for another is not being it, and only where that was meant."""
+    choose(world, delegation="condition")
     world.grant(world.helper.id, "files.write")
     token = world.exchange(world.helper, chain).get_json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
 
-    assert world.web.post("/saml/ecp", headers=bearer, data=b"").status_code == 401
+    assert world.web.post("/saml/assertions", headers=bearer, json={"audience": APP}).status_code == 403
+    assert world.actions()[-1] == "sign-on:refused"
     assert world.web.get(f"/oauth/agents/{world.bot.id}/credentials", headers=bearer).status_code == 401
 
 

@@ -14,7 +14,7 @@ from connector.domain import agents, resources
 from connector.domain.unit import SYSTEM
 from connector.parts import Parts, assemble
 from connector.settings import Settings
-from connector.targets.base import Account, Rejected
+from connector.targets.base import Account, Propagating, Rejected, TargetError, Unsupported
 from connector.targets.memory import MemoryStore, MemoryTarget
 
 _numbers = itertools.count(1)
@@ -161,6 +161,39 @@ def test_a_target_is_paused_and_resumed(bots: list[str], run: Run) -> None:
     run("target", "resume", "idp")
 
     assert orjson.loads(run("target", "list", "--json").output)[0]["state"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("problem", "state", "counts"),
+    [
+        (Unsupported("it keeps no accounts of agents"), "unsupported", {"failed": 1, "unsupported": 1}),
+        (Propagating("it is not shown yet", retry_after=600), "propagating", {"pending": 1, "propagating": 1}),
+    ],
+)
+def test_what_is_unsupported_or_propagating_is_seen_of_the_target_and_of_the_agent(
+    parts: Parts,
+    store: MemoryStore,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: TargetError,
+    state: str,
+    counts: dict[str, int],
+) -> None:
+    def refuse(_self: object, _account: object) -> Account:
+        raise problem
+
+    monkeypatch.setattr(MemoryTarget, "create", refuse)
+    with parts.domain.change(SYSTEM) as unit:
+        agents.register(unit, {"agentUserName": "ada"}, None)
+    parts.worker().drain(seconds=30)
+
+    (told,) = orjson.loads(run("target", "list", "--json").output)
+
+    shown = {name: told[name] for name in ("pending", "propagating", "failed", "unsupported")}
+    assert shown == {"pending": 0, "propagating": 0, "failed": 0, "unsupported": 0} | counts
+    assert f"target:idp: {state} - {problem.detail}" in run("agent", "show", "ada").output
+    heads, row = run("target", "list").output.splitlines()[:2]
+    assert "propagating" in heads and "unsupported" in heads and problem.detail in row
 
 
 def test_pushes_that_were_given_up_are_listed_and_tried_again(

@@ -11,7 +11,7 @@ from connector.domain.unit import SYSTEM
 from connector.provisioning.directory import Synced
 from connector.storage import groups, links
 from connector.storage.resources import by_name
-from connector.targets.base import Group
+from connector.targets.base import Account, Group
 from tests.unit.provisioning.conftest import ADMIN, World, quiet
 
 DIRECTORY = """
@@ -256,3 +256,21 @@ def test_the_daily_run_reads_people_before_accounts(source: World) -> None:
     source.schedule().run_due()
 
     assert person(source, "grace")["active"]
+
+
+def test_the_accounts_of_people_who_were_read_are_neither_nobodys_nor_adopted(source: World) -> None:
+    """At some targets the people are listed among the accounts."""
+    put(source, "p1", "grace")
+    put(source, "p2", "alan")
+    sync(source)
+    for anchor, name in (("p1", "grace"), ("p2", "alan")):
+        source.store.accounts[anchor] = Account(anchor, attributes={"userName": name})
+    bot = source.agent("bot")
+    source.store.accounts["p1"] = Account("p1", attributes={"userName": "grace", "externalId": bot})
+
+    _, plan = source.plan()
+
+    (case,) = source.cases()
+    assert (case.about, case.kind) == (bot, "disputed")
+    assert [(entry.agent, entry.situation) for entry in plan.entries] == [(bot, "disputed")]
+    assert plan.read.unmatched == 0

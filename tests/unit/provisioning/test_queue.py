@@ -116,6 +116,7 @@ def test_what_a_target_does_not_show_yet_is_propagating_and_no_failure(world: Wo
         ada = world.agent("ada")
         world.drain()
         assert world.standing(ada) == ("propagating", "it was taken, and is not shown yet")
+        assert (world.state().pending, world.state().propagating) == (1, 1)
         assert world.events("account:failed") == []
     world.clock.move(seconds=29)
     world.drain()
@@ -125,6 +126,7 @@ def test_what_a_target_does_not_show_yet_is_propagating_and_no_failure(world: Wo
     world.drain()
 
     assert world.standing(ada)[0] == "synced"
+    assert (world.state().pending, world.state().propagating) == (0, 0)
 
 
 def test_what_a_target_cannot_do_is_unsupported(world: World) -> None:
@@ -133,6 +135,11 @@ def test_what_a_target_cannot_do_is_unsupported(world: World) -> None:
         ada = world.agent("ada")
         world.drain()
         assert world.standing(ada) == ("unsupported", "this target keeps no such accounts")
+        assert (world.state().failed, world.state().unsupported) == (1, 1)
+    world.amend(ada, displayName="Other")
+    world.drain()
+
+    assert (world.state().failed, world.state().unsupported) == (0, 0)
 
 
 def test_disabling_where_a_target_cannot_is_said(world: World) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from connector.domain import targets
+from connector.storage import links
 from connector.targets.base import Account, Capability, ChangedPage, CookieExpired, Unreachable
-from tests.unit.provisioning.conftest import World, quiet
+from tests.unit.provisioning.conftest import ADMIN, World, quiet
 
 
 class Told:
@@ -171,3 +172,79 @@ def test_a_run_that_fails_is_not_begun_again_at_once(world: World, monkeypatch: 
     assert schedule.due() == []
     world.clock.move(seconds=61)
     assert schedule.due() == [("idp", True)]
+
+
+def test_people_of_the_directory_are_never_taken_for_accounts_when_they_change_or_go(world: World, told: Told) -> None:
+    world.policies("directory: {people: {userName: uid}}\nguard: {free: 1, share: 10}\n")
+    world.settled("ada")
+    for number in range(4):
+        world.store.people[f"p{number}"] = {"uid": f"person-{number}"}
+    world.parts.directory.run(world.parts.connections.open("idp"), ADMIN, quiet)
+    world.reconcile()
+    changed = Account("p0", attributes={"userName": "person-0"})
+    world.store.accounts["p0"] = changed  # at this target people and accounts are of one kind
+    told.pages = [ChangedPage((changed,), ("p1", "p2", "p3"), "one")]
+
+    assert follow(world) == 0
+    world.drain()
+
+    assert world.store.accounts["p0"] == changed
+    assert cookie(world) == "one"  # three who are nobody's account are no mass disappearance
+    with world.parts.domain.view() as unit:
+        assert links.holder(unit.tx, "idp", "p0") is not None
+
+
+def test_a_whole_look_that_breaks_off_goes_on_from_the_page_that_it_reached(world: World, told: Told) -> None:
+    world.settled("ada", "bob", "eve")
+    ada, bob, eve = (world.account(name) for name in ("ada", "bob", "eve"))
+
+    def walk(cookie: str) -> Iterator[ChangedPage]:
+        told.asked.append(cookie)
+        if not cookie:
+            yield ChangedPage((ada,), (), "after ada", whole=True)
+            raise Unreachable("the second page did not come")
+        yield ChangedPage((bob,), (), "after bob", whole=True)
+        yield ChangedPage((eve,), (), "start", whole=True)
+
+    told.changes = walk  # type: ignore[method-assign]
+
+    assert world.reconcile().writes == 0
+
+    assert told.asked == ["", "after ada"]
+    assert cookie(world) == "start"
+
+
+def test_a_whole_look_that_cannot_go_on_from_a_page_is_no_look_at_all(world: World, told: Told) -> None:
+    world.settled("ada", "bob")
+    ada = world.account("ada")
+
+    def walk(cookie: str) -> Iterator[ChangedPage]:
+        told.asked.append(cookie)
+        yield ChangedPage((ada,), (), "", whole=True)
+        raise Unreachable("the second page did not come")
+
+    told.changes = walk  # type: ignore[method-assign]
+
+    with pytest.raises(Unreachable):
+        world.plan()
+    assert told.asked == [""]
+    assert len(world.store.accounts) == 2
+
+
+def test_a_whole_look_whose_place_is_forgotten_meanwhile_begins_anew(world: World, told: Told) -> None:
+    world.settled("ada", "bob")
+    ada, bob = (world.account(name) for name in ("ada", "bob"))
+
+    def walk(cookie: str) -> Iterator[ChangedPage]:
+        told.asked.append(cookie)
+        if cookie:
+            raise CookieExpired("there was a restart")
+        yield ChangedPage((ada,), (), "after ada", whole=True)
+        if len(told.asked) == 1:
+            raise Unreachable("the second page did not come")
+        yield ChangedPage((bob,), (), "start", whole=True)
+
+    told.changes = walk  # type: ignore[method-assign]
+
+    assert world.reconcile().writes == 0
+    assert told.asked == ["", "after ada", ""]
