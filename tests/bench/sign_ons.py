@@ -118,8 +118,7 @@ def _party(site: Site) -> _Party:
         file.write(app.metadata)
         file.flush()
         server.command("app", "add", "bench", "--metadata", file.name)
-    owner = _made(site, "/Users", {"schemas": [CORE + "User"], "userName": "owner-of-bench"})
-    tokens = []
+    owner, tokens = site.users[0].id, []  # one more user would be one too many for the other workloads
     for number in range(_AGENTS):
         agent = {"agentUserName": f"bench-{number}", "displayName": f"Agent {number}", "owners": [{"value": owner}]}
         id = _made(site, "/Agents", {"schemas": [CORE + "Agent"], **agent})
