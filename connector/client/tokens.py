@@ -121,10 +121,18 @@ class AgentClient:
             raise TokenRefused(
                 _field(answer, "error") or "server_error", _field(answer, "error_description"), answer.status_code
             )
-        body = answer.json()
-        scopes = frozenset(str(body.get("scope", "")).split())
-        ends = asked + float(body["expires_in"])
-        return Token(body["access_token"], body["token_type"], scopes, ends, body.get("refresh_token"))
+        text, scheme = _field(answer, "access_token"), _field(answer, "token_type")
+        life = (
+            _field(answer, "expires_in") or "0"
+        )  # where it is not said, the token is used once (RFC 6749 section 5.1)
+        if not text or not scheme or not life.isdecimal():
+            raise TokenRefused(
+                "server_error",
+                "the answer is not a token: it must have access_token and token_type",
+                answer.status_code,
+            )
+        scopes = frozenset(_field(answer, "scope").split())
+        return Token(text, scheme, scopes, asked + int(life), _field(answer, "refresh_token") or None)
 
     def _send(self, form: dict[str, str]) -> requests.Response:
         url = self._metadata("token_endpoint")
@@ -197,4 +205,5 @@ def _field(answer: requests.Response, name: str) -> str:
         body = answer.json()
     except ValueError:
         return ""
-    return str(body.get(name, "")) if isinstance(body, dict) else ""
+    value = body.get(name) if isinstance(body, dict) else None
+    return "" if value is None else str(value)

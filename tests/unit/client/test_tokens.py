@@ -130,6 +130,30 @@ def test_a_refusal_tells_what_the_server_said(server):
         client.token()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Please sign in</html>",
+        {"access_token": "t1", "expires_in": 600},
+        {"token_type": "Bearer", "expires_in": 600},
+        {"access_token": "t1", "token_type": "Bearer", "expires_in": "soon"},
+    ],
+)
+def test_an_answer_that_is_no_token_is_refused_by_a_sentence(server, body):
+    server.answers = [Reply(200, body)]
+    with pytest.raises(TokenRefused, match="the answer is not a token") as refused:
+        AgentClient(server.url, Secret("agt-1", "acs_1")).token()
+    assert (refused.value.error, refused.value.status) == ("server_error", 200)
+
+
+def test_a_token_that_does_not_say_how_long_it_lives_is_used_once(server):
+    """RFC 6749 section 5.1: expires_in is recommended only."""
+    server.answers = [Reply(200, {"access_token": "t1", "token_type": "Bearer", "refresh_token": None})]
+    client = AgentClient(server.url, Secret("agt-1", "acs_1"))
+    assert client.token().refresh is None and client.token().text == "t1"
+    assert len(server.asked) == 2
+
+
 def test_metadata_of_another_issuer_is_not_believed(server):
     """RFC 8414 section 3.3: the issuer must be the one that was asked for."""
     metadata = {"issuer": "https://evil.example", "token_endpoint": "https://evil.example/token"}
