@@ -41,8 +41,9 @@ COLUMNS = [_r[name] for name in Record.__dataclass_fields__ if name != "external
 
 def seen_by(client: Any, *more: sa.ColumnElement[Any]) -> sa.Select[tuple[Any, ...]]:
     """Records with the externalId that this client gave them; `more` columns come behind."""
-    own = sa.and_(_x.resource_id == _r.id, _x.client_id == client)
-    return sa.select(*COLUMNS, _x.value, *more).outerjoin_from(t.resource, t.external_id, own)
+    # Not a join: before PostgreSQL has analysed a table that was just filled, it would read all of them for one page.
+    own = sa.select(_x.value).where(_x.resource_id == _r.id, _x.client_id == client).scalar_subquery()
+    return sa.select(*COLUMNS, own.label("external_id"), *more)
 
 
 _by_id = seen_by(sa.bindparam("client")).where(_r.id == sa.bindparam("id"), _r.kind == sa.bindparam("kind"))
