@@ -72,14 +72,6 @@ def correlate(agent_id: str, keys: Iterable[Key], look_up: Lookup, mapping: Agen
     return Match()
 
 
-def none_can_be(agent_id: str, keys: Iterable[Key], wanted: Account, unique: str) -> bool:
-    """Whether no account can have one of these keys without the creation of the wanted one being refused. Of an agent that is new and
-    for which nothing was tried yet: nobody else can have given an account its id; and a taken name is the target's to refuse."""
-    name = str(wanted.attributes.get(unique, "")).casefold()
-    by_name = {(unique.casefold(), name)} if unique and name else set()
-    return all(key.value == agent_id or (key.attribute.casefold(), key.value.casefold()) in by_name for key in keys)
-
-
 def is_protected(account: Account, mapping: AgentMapping) -> bool:
     """Whether the mapping's guard names the account: by its anchor, its address, or a value that accounts are recognised by."""
     names = mapping.policies.guard.protected

@@ -11,7 +11,7 @@ from connector.core.clock import from_text, to_text
 from connector.domain.unit import SYSTEM, Domain, Unit
 from connector.mapping.render import correlators, group_names, render
 from connector.provisioning import applied
-from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correlate, is_protected, label, none_can_be
+from connector.provisioning.correlate import Doubt, Known, NeedsDecision, correlate, is_protected, label
 from connector.provisioning.facts import People, Subject, gather
 from connector.provisioning.plan import NOT_WRITTEN, Found, Step, Wanted, decide
 from connector.provisioning.plans import Document
@@ -82,7 +82,7 @@ class Push:
             try:
                 account = self._take(subject, at, step, account, looked=unseen is None)
             except AlreadyExists:
-                if unseen is None:
+                if unseen is None or step.action != "create":
                     raise
                 return self.push(subject, at, end)  # nothing is done yet: look at what is there
             joined = joined | {step.group} if step.action == "join" and step.group else joined - {step.group or ""}
@@ -170,9 +170,15 @@ class Push:
             return None
         if agent.created < to_text(moment - _NEW):
             return None
+        # Nobody else can have given an account its id. Another key must be the name whose taking is refused.
+        others = [key for key in correlators(at.mapping, subject.facts) if key.value != subject.id]
+        unique = at.target.unique() if others else ""
+        if any(key.attribute.casefold() != unique.casefold() for key in others):
+            return None  # before the target is asked for owners, which would be asked for again
         seen = self.decide(subject, at, Found(None), People(at.mapping, at.target))
-        keys, wanted = correlators(at.mapping, subject.facts), seen.wanted.account
-        return seen if wanted and none_can_be(subject.id, keys, wanted, at.target.unique()) else None
+        name = str(seen.wanted.account.attributes.get(unique, "")) if seen.wanted.account else None
+        fits = name is not None and all(key.value.casefold() == name.casefold() for key in others)
+        return seen if fits else None
 
     def _take(
         self, subject: Subject, at: Connected, step: Step, account: Account | None, *, looked: bool

@@ -80,6 +80,18 @@ def test_a_server_that_does_not_say_that_names_are_unique_is_asked_first(
     assert calls(there) == ["GET /Users", "GET /Users", "POST /Users"]
 
 
+def test_the_owner_is_asked_for_once_whether_the_account_is_searched_or_not(
+    world: World, idp: Strict, there: SmallServer
+) -> None:
+    there.routes["GET /Schemas"] = schemas("none")
+    idp.users.append({"id": "u1", "userName": "rosa", "active": True})
+    world.agent("bot", owners=[{"value": world.person("rosa")}])
+
+    world.drain()
+
+    assert sum("rosa" in one.path for one in there.requests) == 1
+
+
 def test_an_agent_that_is_not_new_any_more_is_looked_for_first(world: World, idp: Strict, there: SmallServer) -> None:
     bot = world.agent("bot")
     idp.users.append({"id": "u1", "userName": "by-hand", "externalId": bot, "active": True})
