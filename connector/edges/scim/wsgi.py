@@ -70,7 +70,9 @@ class ScimEdge:
         except (ConnectorError, HTTPException) as problem:
             answer = self._refusal(problem)
         except Exception:  # the WSGI boundary: nothing may leave without a correlation id
-            log.exception("a request failed unexpectedly", action="request", method=asked.method, path=environ["PATH_INFO"])
+            log.exception(
+                "a request failed unexpectedly", action="request", method=asked.method, path=environ["PATH_INFO"]
+            )
             answer = self._refusal(InternalServerError("something went wrong on our side"))
         asked.drain()
         headers = [*answer.headers.items(), ("Correlation-Id", correlation)]
