@@ -9,6 +9,7 @@ GOVERNANCE = "urn:agentidp:params:scim:schemas:extension:governance:1.0:Agent"
 
 NAME_OF = {"agent": "agentUserName", "person": "userName", "group": "displayName", "application": "name"}
 TYPE_OF = {"agent": "Agent", "person": "User", "group": "Group", "application": "AgenticApplication"}
+MEMBER_KINDS = frozenset({"person", "agent", "group"})  # what may be in a group
 PREFIX_OF = {"agent": "agt", "person": "usr", "group": "grp", "application": "app"}  # of ids
 
 # Lists of objects whose `value` is kept as a row of its own, to be searched by.
