@@ -75,11 +75,11 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
 
     @edge.get("/Schemas")
     def schemas() -> Response:
-        return answer(discovery.schemas(g.caller.dialect))
+        return answer(discovery.schemas(g.caller.dialect, PROFILES[g.caller.profile]))
 
     @edge.get("/Schemas/<urn>")
     def schema(urn: str) -> Response:
-        return answer(discovery.schema(urn, g.caller.dialect))
+        return answer(discovery.schema(urn, g.caller.dialect, PROFILES[g.caller.profile]))
 
     @edge.route("/ServiceProviderConfig", methods=_WRITING)
     @edge.route("/ResourceTypes", methods=_WRITING)

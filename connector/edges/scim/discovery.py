@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from connector.core.errors import NotFound
+from connector.domain.schema import GROUP
 from connector.edges.scim import cursor, schema
 from connector.edges.scim.bulk import MAX_OPERATIONS
 from connector.edges.scim.catalogue import Collection
@@ -31,6 +32,11 @@ class Discovery:
             }
             for dialect in schema.HIDDEN
         }
+        self._bare_groups = {
+            key: schema.without_member_display(one)
+            for key, one in self._schemas["wzdk"].items()
+            if key == GROUP.lower()
+        }
 
     def config(self, dialect: str, profile: Profile) -> bytes:
         config = self._configs[dialect]
@@ -44,11 +50,15 @@ class Discovery:
     def type(self, name: str) -> bytes:
         return _one(self._types, name, "resource type")
 
-    def schemas(self, dialect: str) -> bytes:
-        return _list(list(self._schemas[dialect].values()))
+    def schemas(self, dialect: str, profile: Profile) -> bytes:
+        return _list(list(self._described(dialect, profile).values()))
 
-    def schema(self, urn: str, dialect: str) -> bytes:
-        return _one(self._schemas[dialect], urn, "schema")
+    def schema(self, urn: str, dialect: str, profile: Profile) -> bytes:
+        return _one(self._described(dialect, profile), urn, "schema")
+
+    def _described(self, dialect: str, profile: Profile) -> dict[str, dict[str, Any]]:
+        found = self._schemas[dialect]
+        return found if profile.member_display else found | self._bare_groups
 
     def _located(self, endpoint: str, document: dict[str, Any]) -> dict[str, Any]:
         kind = "Schema" if endpoint == "Schemas" else "ResourceType"

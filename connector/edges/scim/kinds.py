@@ -7,6 +7,7 @@ import orjson
 from connector.domain import agents, applications, groups, people, resources
 from connector.domain.groups import MemberChange
 from connector.domain.resources import Record
+from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.edges.scim.members import member_ids
 from connector.edges.scim.profiles import PROFILES
@@ -54,6 +55,10 @@ class Agents:
         held = orjson.loads(before.document)
         unseen = {name: held[name] for name in HIDDEN[unit.by.dialect] if name in held}
         document = {"active": before.active, **unseen, **read.document}
+        if state := held.get(GOVERNANCE, {}).get(
+            "lifecycleState"
+        ):  # goes with `active`: PUT keeps what it does not name
+            document[GOVERNANCE] = {"lifecycleState": state, **document.get(GOVERNANCE, {})}
         return agents.amend(unit, before, document, read.external_id)
 
     def save(
@@ -135,9 +140,9 @@ class Groups:
         groups.delete(unit, record)
 
     def texts(self, unit: Unit, records: list[Record], chosen: Selection) -> list[bytes]:
-        wanted = chosen.wants("members")
+        wanted, named = chosen.wants("members"), PROFILES[unit.by.profile].member_display
         return [
-            self._render.group(self._table, one, groups.members(unit, one.id) if wanted else [], chosen)
+            self._render.group(self._table, one, groups.members(unit, one.id) if wanted else [], chosen, named=named)
             for one in records
         ]
 

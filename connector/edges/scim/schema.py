@@ -177,6 +177,17 @@ def agent_attributes(attributes: list[dict[str, Any]], dialect: str) -> list[dic
     return listed + [one for one in attributes if one["name"] not in HIDDEN[dialect]]
 
 
+def without_member_display(document: dict[str, Any]) -> dict[str, Any]:
+    """The Group schema as RFC 7643 section 8.7.1 has it."""
+    return {**document, "attributes": [_without_display(one) for one in document["attributes"]]}
+
+
+def _without_display(attribute: dict[str, Any]) -> dict[str, Any]:
+    if attribute["name"] != "members":
+        return attribute
+    return {**attribute, "subAttributes": [one for one in attribute["subAttributes"] if one["name"] != "display"]}
+
+
 def type_documents(endpoints: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The resource types of these endpoints, by lower-case name (RFC 7643 section 6)."""
     found = {}
