@@ -29,6 +29,7 @@ class ScimService:
     def __init__(self, domain: Domain, base_url: str, catalogue: Catalogue) -> None:
         self._domain = domain
         renderer = Renderer(base_url)
+        self._root = renderer.root
         self._operations = Operations(renderer, kinds(renderer), Assignable(catalogue))
         self._bulk = Bulk(self._operations, renderer)
         self._cursors = Cursors(domain.keys.derive("scim cursor 2"))
@@ -82,9 +83,12 @@ class ScimService:
         for one in tables:
             require(caller, one, writing=False)
         profile = PROFILES[caller.profile]
-        several = table is None
+        several, text = table is None, query.filter
         parts = tuple(
-            (one.kind, parse_filter(one, query.filter, profile=profile, across_types=several) if query.filter else None)
+            (
+                one.kind,
+                parse_filter(one, text, profile=profile, across_types=several, root=self._root) if text else None,
+            )
             for one in tables
         )
         chosen = {one.kind: render.selection(one, query.attributes, query.excluded) for one in tables}
