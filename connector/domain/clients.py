@@ -17,7 +17,7 @@ from connector.storage import credentials as store
 from connector.storage.clients import Client
 
 PROFILES = ("default", "entra", "okta", "canaille", "strict")
-DIALECTS = ("wzdk", "abbey", "superset")
+DIALECTS = ("wzdk", "abbey", "superset", "wahl")
 
 
 def create(

@@ -1,6 +1,7 @@
 """Names of the canonical documents: schema URNs, and which attribute is the unique name of each kind (SCIM vocabulary)."""
 
 AGENT = "urn:ietf:params:scim:schemas:core:2.0:Agent"
+AGENTIC_IDENTITY = "urn:ietf:params:scim:schemas:core:2.0:AgenticIdentity"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 APPLICATION = "urn:ietf:params:scim:schemas:core:2.0:AgenticApplication"

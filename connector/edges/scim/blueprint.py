@@ -67,11 +67,11 @@ def _mount_discovery(edge: Blueprint, discovery: Discovery) -> None:
 
     @edge.get("/ResourceTypes")
     def types() -> Response:
-        return answer(discovery.types())
+        return answer(discovery.types(g.caller.dialect))
 
     @edge.get("/ResourceTypes/<name>")
     def type(name: str) -> Response:
-        return answer(discovery.type(name))
+        return answer(discovery.type(name, g.caller.dialect))
 
     @edge.get("/Schemas")
     def schemas() -> Response:
@@ -126,45 +126,45 @@ def _mount_messages(edge: Blueprint, service: ScimService) -> None:
 
     @edge.post("/<endpoint>/.search")
     def search_by_body(endpoint: str) -> Response:
-        return _answer(service.search(g.caller, table_of(endpoint), queries.from_body(_body())))
+        return _answer(service.search(g.caller, _table(endpoint), queries.from_body(_body())))
 
     @edge.route("/Me", methods=["GET", *_WRITING])
     def me() -> Response:
         if g.caller.kind == "client" or request.method != "GET":
             detail = "an agent may read itself here; nothing else is served (RFC 7644 section 3.11)"
             return _json(501, orjson.dumps(errors.body(501, detail)))
-        table = table_of("Agents")
+        table = _table("Agents")
         return _answer(service.me(g.caller, table, _chosen(table), _conditions()))
 
 
 def _mount_resources(edge: Blueprint, service: ScimService) -> None:
     @edge.get("/<endpoint>")
     def search(endpoint: str) -> Response:
-        return _answer(service.search(g.caller, table_of(endpoint), queries.from_url(request.args)))
+        return _answer(service.search(g.caller, _table(endpoint), queries.from_url(request.args)))
 
     @edge.post("/<endpoint>")
     def create(endpoint: str) -> Response:
-        table = table_of(endpoint)
+        table = _table(endpoint)
         return _answer(service.create(g.caller, table, _body(), _chosen(table)))
 
     @edge.get("/<endpoint>/<id>")
     def read(endpoint: str, id: str) -> Response:
-        table = table_of(endpoint)
+        table = _table(endpoint)
         return _answer(service.read(g.caller, table, id, _chosen(table), _conditions()))
 
     @edge.put("/<endpoint>/<id>")
     def replace(endpoint: str, id: str) -> Response:
-        table = table_of(endpoint)
+        table = _table(endpoint)
         return _answer(service.replace(g.caller, table, id, _body(), _chosen(table), _conditions()))
 
     @edge.patch("/<endpoint>/<id>")
     def patch(endpoint: str, id: str) -> Response:
-        table = table_of(endpoint)
+        table = _table(endpoint)
         return _answer(service.patch(g.caller, table, id, _body(), _chosen(table), _conditions()))
 
     @edge.delete("/<endpoint>/<id>")
     def delete(endpoint: str, id: str) -> Response:
-        return _answer(service.delete(g.caller, table_of(endpoint), id, _conditions()))
+        return _answer(service.delete(g.caller, _table(endpoint), id, _conditions()))
 
 
 def render_error(error: ConnectorError | HTTPException) -> Response:
@@ -176,6 +176,10 @@ def render_error(error: ConnectorError | HTTPException) -> Response:
     allowed = sorted(getattr(error, "valid_methods", None) or ())
     headers = {"Allow": ", ".join(allowed)} if allowed else {}
     return _json(status, orjson.dumps(errors.body(status, error.description or error.name)), headers)
+
+
+def _table(endpoint: str) -> Table:
+    return table_of(endpoint, g.caller.dialect)
 
 
 def _chosen(table: Table) -> Selection:

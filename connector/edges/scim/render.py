@@ -101,9 +101,9 @@ class Renderer:
         facts: Facts,
         chosen: Selection,
         *,
-        dialect: str,
+        view: str,
     ) -> bytes:
-        """An agent, in the words of the client's dialect."""
+        """An agent, in the words of the view (schema.py)."""
         for owner in document.get("owners", []):
             self._refer(owner)
         governance = document.pop(GOVERNANCE, {})
@@ -111,20 +111,23 @@ class Renderer:
             self._refer(sponsor)
             sponsor.pop("type", None)
         urns = [table.urn]
-        if governance or facts.credentials or facts.last_seen:  # a client may have removed the whole extension
+        hidden = HIDDEN[view]
+        if GOVERNANCE not in hidden and (
+            governance or facts.credentials or facts.last_seen
+        ):  # a client may have removed the whole extension
             document[GOVERNANCE] = governance | self._governance(record, facts)
             urns.append(GOVERNANCE)
         if parent := document.get("parent"):
             parent["$ref"] = f"{self.root}/Agents/{parent['value']}"
         answer = self._head(urns, record) | document
         answer |= {"subject": record.id, **computed, "meta": self._meta(table, record)}
-        answer = {name: value for name, value in answer.items() if name not in HIDDEN[dialect] or name == _HANDLE}
+        answer = {name: value for name, value in answer.items() if name not in hidden or name == _HANDLE}
         answer = cut(answer, chosen) if chosen else answer
-        if (
-            dialect != "wzdk" and _HANDLE in answer
-        ):  # after the cut: attributes=name chooses it under either of its names
+        if view == "wahl":
+            return orjson.dumps(_as_identity(answer))
+        if view != "wzdk" and _HANDLE in answer:  # after the cut: attributes=name chooses it under either of its names
             answer["name"] = answer[_HANDLE]
-        if _HANDLE in HIDDEN[dialect]:
+        if _HANDLE in hidden:
             answer.pop(_HANDLE, None)
         return orjson.dumps(answer)
 
@@ -203,6 +206,15 @@ class Renderer:
             "location": self.location(table, record.id),
             "version": etag(record),
         }
+
+
+def _as_identity(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer as draft-wahl-scim-agent-schema-01 has it."""
+    if _HANDLE in answer:
+        answer["displayName"] = answer.pop(_HANDLE)
+    if used := answer.pop("applications", None):
+        answer["agenticApplicationId"] = used[0]["value"]
+    return answer
 
 
 _TYPES = {"person": ("User", "Users"), "agent": ("Agent", "Agents"), "group": ("Group", "Groups")}

@@ -18,7 +18,7 @@ from connector.edges.scim.operations import Operations, require
 from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.queries import Query
 from connector.edges.scim.render import Renderer, Selection
-from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.schema import TABLES, Table, tables
 from connector.edges.scim.sorting import parse_sorts
 from connector.edges.scim.validate import read_resource
 
@@ -138,9 +138,10 @@ def readable(caller: Caller) -> list[Table]:
     return found
 
 
-def table_of(endpoint: str) -> Table:
+def table_of(endpoint: str, dialect: str) -> Table:
     """The resource type behind `/Agents` and the like; NotFound for anything else."""
-    table = TABLES.get(endpoint)
+    served = tables(dialect)
+    table = served.get(endpoint)
     if table is None:
-        raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in TABLES)}")
+        raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in served)}")
     return table

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scim2_models import ScimFilter, ScimPolicy
 
-from connector.edges.scim import models
+from connector.edges.scim import governance_models, models
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.patch_paths import parse_path
 from connector.edges.scim.profiles import PROFILES
@@ -19,7 +19,7 @@ ROOT = f"{BASE_URL}/scim/v2"
 MODELS = {
     "Users": models.User[models.EnterpriseUser],
     "Groups": models.Group,
-    "Agents": models.Agent[models.Governance],
+    "Agents": models.Agent[governance_models.Governance],
     "AgenticApplications": models.AgenticApplication,
 }
 ASKED = {
