@@ -22,7 +22,7 @@ from connector.edges.scim.errors import ScimError, TooLarge
 from connector.edges.scim.operations import Operations, require
 from connector.edges.scim.profiles import PROFILES, Profile
 from connector.edges.scim.render import Renderer
-from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.schema import TABLES, Table, tables
 from connector.edges.scim.validate import Body, read_resource
 
 REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -181,7 +181,7 @@ class Bulk:
 
     def _target(self, run: _Run, step: Step) -> tuple[Table, str]:
         endpoint, _, id = step.path.strip("/").partition("/")
-        table = TABLES.get(endpoint)
+        table = tables(run.unit.by.dialect).get(endpoint)
         if table is None or "/" in id:
             raise ScimError(
                 "invalidPath", f"{step.path!r} is not the path of a resource type or resource", field="path"
