@@ -15,6 +15,7 @@ from connector.core.errors import Denied, Invalid
 from connector.domain import consents, person_grants
 from connector.domain.consents import Offer
 from connector.domain.person_sessions import SignedIn
+from connector.domain.sign_in import UNMET
 from connector.domain.unit import Domain
 from connector.edges.oauth import authorization_request
 from connector.edges.oauth.authorization_request import LONGEST, AuthorizationRequest, ReturnAddress
@@ -29,7 +30,7 @@ class Sessions(Protocol):
     """Who is signed in."""
 
     def current(self) -> SignedIn | None: ...
-    def required(self, *, since: datetime | None = None) -> SignedIn: ...
+    def required(self, *, since: datetime | None = None, contexts: tuple[str, ...] = ()) -> SignedIn: ...
     def checked(self) -> SignedIn: ...
 
 
@@ -123,16 +124,16 @@ class _Routes:
         since = None
         if request.max_age is not None:
             since = self._domain.database.clock() - timedelta(seconds=request.max_age)
-        if "none" in request.prompts:
-            found = self._sessions.current()
-            if found is None or (since is not None and found.authenticated < since):
-                raise OAuthError("login_required", "the person must sign in first")
-        found = self._sessions.required(since=since)
-        if request.contexts and found.context not in request.contexts:
+        found = self._sessions.current()
+        quiet, tried = "none" in request.prompts, UNMET in flask.request.query_string.decode().split("&")
+        if quiet and (found is None or not found.has_proved(since)):
+            raise OAuthError("login_required", "the person must sign in first")
+        unmet = bool(request.contexts) and (found is None or found.context not in request.contexts)
+        if unmet and (quiet or tried):
             raise OAuthError(
                 "unmet_authentication_requirements", "the person's IdP signed them in by none of acr_values"
             )
-        return found
+        return self._sessions.required(since=since, contexts=request.contexts)
 
     def _allowed(self) -> bool:
         decision = flask.request.form.get("decision")

@@ -82,7 +82,7 @@ person_grant = sa.Table(  # what an agent turns into tokens for a person, once: 
     sa.Column("redirect_uri", Text, nullable=True),  # of a code: as the request named it
     sa.Column("challenge", Text, nullable=True),  # of a code: PKCE, S256
     sa.Column("jkt", Text, nullable=True),  # the DPoP key that must be shown with it
-    moment("authenticated"),  # when and how the person had signed in
+    moment("proven", nullable=True),  # when the person had proved themselves to their IdP, where that is known, and how
     sa.Column("context", Text, nullable=True),
     moment("expires"),
     moment("used", nullable=True),
