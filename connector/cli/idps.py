@@ -94,7 +94,11 @@ def show_idp(name: str, as_json: bool) -> None:
     "--context", "contexts", multiple=True, help="URI of an authentication context class that people must sign in by."
 )
 @click.option("--any-context", is_flag=True, help="People may sign in there by any means.")
-@click.option("--comparison", type=click.Choice(COMPARISON), help="How the IdP is asked for them: it answers by one (exact), or one as strong (minimum).")
+@click.option(
+    "--comparison",
+    type=click.Choice(COMPARISON),
+    help="How the IdP is asked for them: it answers by one (exact), or one as strong (minimum).",
+)
 @click.option("--on/--off", "active", default=None, help="Off: nobody signs in there, and who had is signed out.")
 @json_option
 @guarded

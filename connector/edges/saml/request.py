@@ -20,6 +20,7 @@ from connector.edges.saml.xml import Element
 
 SKEW = timedelta(minutes=5)  # either way (IIP-G01); also how long a request may be on its way
 _ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,255}$")
+_STRENGTH = (names.CONTEXT_PASSWORD, names.CONTEXT_PROTECTED_PASSWORD, names.CONTEXT_TLS_CLIENT)  # the weakest first
 _ALWAYS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
 
 
@@ -248,12 +249,23 @@ def _name_id(request: AuthnRequest, chosen: str) -> None:
 
 
 def _context(message: Message, request: AuthnRequest) -> None:
-    """Core 3.3.2.2.1. Our classes have no order, so only equality can be shown, and nothing is better than anything."""
-    if not request.contexts:
-        return
-    met = message.context in request.contexts or names.CONTEXT_UNSPECIFIED in request.contexts
-    if not met or request.comparison not in ("exact", "minimum", "maximum"):
+    if request.contexts and not _is_met(message.context, request.contexts, request.comparison):
         raise Declined("the agent did not authenticate that way", status=(names.RESPONDER, names.NO_AUTHN_CONTEXT))
+
+
+def _is_met(context: str, asked: tuple[str, ...], comparison: str) -> bool:
+    """Core 3.3.2.2.1. What is stronger is known of our own classes only; of others nothing can be shown but equality."""
+    if comparison in ("exact", "minimum", "maximum") and {context, names.CONTEXT_UNSPECIFIED} & {*asked}:
+        return True
+    known = [_STRENGTH.index(one) for one in asked if one in _STRENGTH]
+    if context not in _STRENGTH or not known:
+        return False
+    ours = _STRENGTH.index(context)
+    return {
+        "minimum": ours >= min(known),
+        "maximum": ours <= max(known),
+        "better": ours > max(known) and len(known) == len(asked),
+    }.get(comparison, False)
 
 
 _WISHES: tuple[Callable[[Message, AuthnRequest], None], ...] = (_no_subject, _context)
