@@ -33,7 +33,7 @@ class Door:
     ) -> None:
         self._domain = domain
         self._base_url = base_url
-        self._audiences = Audiences(base_url, f"{base_url}{PREFIX}/token")
+        self._audiences = Audiences(base_url, (f"{base_url}{PREFIX}/token", f"{base_url}{PREFIX}/par"))
         self._federation = federation
         self._attempts = attempts
         self._certificates = certificates

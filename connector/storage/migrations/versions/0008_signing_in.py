@@ -1,4 +1,4 @@
-"""When a person has proved themselves, where that is known, and by what. Statements only, as in 0001.
+"""When a person has proved themselves, where that is known, and by what; requests that are pushed. Statements only, as in 0001.
 
 SQLite cannot change a column: such tables are made anew, and keep their rows.
 """
@@ -23,6 +23,7 @@ def _text(name: str, *, nullable: bool = False) -> sa.Column[str]:
 def upgrade() -> None:
     op.drop_table("person_session")  # whoever is signed in does so again
     op.drop_table("sign_in_request")
+    _pushed_requests()
     _sign_in_request(sa.Column("forced", sa.Boolean(), nullable=False), _text("contexts"))
     _person_session(_text("proven", nullable=True))
     _person_grant(_text("proven", nullable=True))
@@ -34,6 +35,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("push_only")
+    op.drop_table("pushed_request")
     _person_grant(_text("authenticated"))
     op.execute(
         "INSERT INTO person_grant SELECT secret_hash, kind, family, agent_id, person_id, scopes, resource, redirect_uri, "
@@ -44,6 +47,24 @@ def downgrade() -> None:
     op.drop_table("sign_in_request")
     _sign_in_request()
     _person_session(_text("authenticated"))
+
+
+def _pushed_requests() -> None:
+    op.create_table(
+        "pushed_request",
+        _text("uri_hash"),
+        _text("agent_id"),
+        _text("parameters"),
+        _text("expires"),
+        sa.PrimaryKeyConstraint("uri_hash", name=op.f("pk_pushed_request")),
+    )
+    op.create_index("ix_pushed_request_expires", "pushed_request", ["expires"])
+    op.create_table(
+        "push_only",
+        _text("agent_id"),
+        sa.PrimaryKeyConstraint("agent_id", name=op.f("pk_push_only")),
+        sa.ForeignKeyConstraint(["agent_id"], ["resource.id"], name=op.f("fk_push_only_agent_id"), ondelete="CASCADE"),
+    )
 
 
 def _sign_in_request(*new: sa.Column[Any]) -> None:
