@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import flask
+from werkzeug import Request
 
 from connector.core.errors import Unauthenticated
 from connector.domain import clients, credentials
@@ -38,7 +39,7 @@ class Door:
         self._attempts = attempts
         self._certificates = certificates
 
-    def shown(self, request: flask.Request) -> Shown:
+    def shown(self, request: Request) -> Shown:
         """What a request shows beside its token."""
         found = self._certificates.shown(request.environ)
         thumbprint = found.thumbprint if found else None
