@@ -1,4 +1,5 @@
-"""When a person has proved themselves, where that is known, and by what; requests that are pushed. Statements only, as in 0001.
+"""When a person has proved themselves, where that is known, and by what; requests that are pushed; failed authentications.
+Statements only, as in 0001.
 
 SQLite cannot change a column: such tables are made anew, and keep their rows.
 """
@@ -24,6 +25,7 @@ def upgrade() -> None:
     op.drop_table("person_session")  # whoever is signed in does so again
     op.drop_table("sign_in_request")
     _pushed_requests()
+    _failed_attempts()
     _sign_in_request(sa.Column("forced", sa.Boolean(), nullable=False), _text("contexts"))
     _person_session(_text("proven", nullable=True))
     _person_grant(_text("proven", nullable=True))
@@ -35,6 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("failed_attempt")
     op.drop_table("push_only")
     op.drop_table("pushed_request")
     _person_grant(_text("authenticated"))
@@ -65,6 +68,17 @@ def _pushed_requests() -> None:
         sa.PrimaryKeyConstraint("agent_id", name=op.f("pk_push_only")),
         sa.ForeignKeyConstraint(["agent_id"], ["resource.id"], name=op.f("fk_push_only_agent_id"), ondelete="CASCADE"),
     )
+
+
+def _failed_attempts() -> None:
+    op.create_table(
+        "failed_attempt",
+        _text("key"),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        _text("since"),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_failed_attempt")),
+    )
+    op.create_index("ix_failed_attempt_since", "failed_attempt", ["since"])
 
 
 def _sign_in_request(*new: sa.Column[Any]) -> None:
