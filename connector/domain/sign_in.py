@@ -143,12 +143,12 @@ def sign_in(unit: Unit, vouched: Vouched, browser: Browser, *, life: timedelta) 
 
 
 def no_such_context(
-    unit: Unit, idp: WorkforceIdp, id: str, browser: Browser, refused: Refused, *, record: bool
+    unit: Unit, idp: WorkforceIdp, id: str | None, browser: Browser, refused: Refused, *, record: bool
 ) -> Unmet | Refused:
     """The IdP cannot sign people in as the message of that id asks. Whoever only wished for it is told by the page that they come to."""
     if record:
         refuse(unit, idp, refused)
-    request = finish(unit, idp, id, browser)
+    request = finish(unit, idp, id, browser) if id is not None else refused
     if isinstance(request, Refused) or not request.contexts:
         return refused
     return Unmet(_onward(request, None))

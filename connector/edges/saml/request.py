@@ -21,6 +21,12 @@ from connector.edges.saml.xml import Element
 SKEW = timedelta(minutes=5)  # either way (IIP-G01); also how long a request may be on its way
 _ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,255}$")
 _STRENGTH = (names.CONTEXT_PASSWORD, names.CONTEXT_PROTECTED_PASSWORD, names.CONTEXT_TLS_CLIENT)  # the weakest first
+_COMPARISONS: dict[str, Callable[[int], bool]] = {  # core 3.3.2.2.1
+    "exact": lambda beyond: beyond == 0,
+    "minimum": lambda beyond: beyond >= 0,
+    "maximum": lambda beyond: beyond <= 0,
+    "better": lambda beyond: beyond > 0,
+}
 _ALWAYS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
 
 
@@ -254,18 +260,19 @@ def _context(message: Message, request: AuthnRequest) -> None:
 
 
 def _is_met(context: str, asked: tuple[str, ...], comparison: str) -> bool:
-    """Core 3.3.2.2.1. What is stronger is known of our own classes only; of others nothing can be shown but equality."""
-    if comparison in ("exact", "minimum", "maximum") and {context, names.CONTEXT_UNSPECIFIED} & {*asked}:
-        return True
-    known = [_STRENGTH.index(one) for one in asked if one in _STRENGTH]
-    if context not in _STRENGTH or not known:
-        return False
-    ours = _STRENGTH.index(context)
-    return {
-        "minimum": ours >= min(known),
-        "maximum": ours <= max(known),
-        "better": ours > max(known) and len(known) == len(asked),
-    }.get(comparison, False)
+    fits = _COMPARISONS.get(comparison)
+    found = [_beyond(context, one) for one in asked]
+    every = all if comparison == "better" else any
+    return fits is not None and every(one is not None and fits(one) for one in found)
+
+
+def _beyond(context: str, other: str) -> int | None:
+    """How much stronger a context is; None where nobody can tell: the order is one of our own classes."""
+    if other in (context, names.CONTEXT_UNSPECIFIED):
+        return 0
+    if context not in _STRENGTH or other not in _STRENGTH:
+        return None
+    return _STRENGTH.index(context) - _STRENGTH.index(other)
 
 
 _WISHES: tuple[Callable[[Message, AuthnRequest], None], ...] = (_no_subject, _context)

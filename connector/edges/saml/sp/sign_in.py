@@ -93,8 +93,7 @@ def answer(
         record = refused.code is Code.DISPUTED or recorded()
         if refused.code is Code.CONTEXT:
             with sp.domain.change(SYSTEM) as unit:
-                answered = root.get("InResponseTo", "")
-                return sign_in.no_such_context(unit, idp, answered, browser, refused, record=record)
+                return sign_in.no_such_context(unit, idp, root.get("InResponseTo"), browser, refused, record=record)
         if record:
             with sp.domain.change(SYSTEM) as unit:
                 sign_in.refuse(unit, idp, refused)

@@ -92,6 +92,8 @@ def test_an_idp_that_has_no_such_context_signs_nobody_in_and_the_page_that_wishe
 def test_where_nobody_wished_for_a_context_the_idp_without_it_has_refused(door: Door) -> None:
     message, browser = door.leave()
 
+    refused = door.bring(written(request=None, **NO_SUCH), browser)
+    assert isinstance(refused, Refused), "it answers nothing"
     refused = door.bring(written(request=message.get("ID"), **NO_SUCH), browser)
 
     assert refused == Refused(Code.CONTEXT, "the IdP answered Responder, NoAuthnContext")

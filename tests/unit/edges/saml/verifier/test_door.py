@@ -86,6 +86,14 @@ def test_the_answer_to_the_request_signs_in_once(door: Door) -> None:
     assert door.events()[1:] == [("sign-in:refused", "it answers no request of ours that is open")]
 
 
+def test_nobody_goes_on_to_a_page_of_somebody_else(door: Door) -> None:
+    message, browser = door.leave("https://evil.example/")
+
+    outcome = door.bring(written(request=message.get("ID")), browser)
+
+    assert isinstance(outcome, Begun) and outcome.next == "/"
+
+
 def test_a_session_remembers_what_the_idp_said(door: Door) -> None:
     message, browser = door.leave()
     door.configure(groups_attribute="groups", roles=(("admin", "admins"),))

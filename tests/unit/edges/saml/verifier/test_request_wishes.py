@@ -117,6 +117,8 @@ TLS, OTHER = CLASSES + "TLSClient", CLASSES + "Password"
         context(OTHER, comparison="better"),
         context(OTHER, CLASSES + "PasswordProtectedTransport", comparison="better"),
         context(CLASSES + "unspecified", comparison="minimum"),
+        context(CLASSES + "unspecified", comparison="maximum"),
+        context(CLASSES + "Kerberos", OTHER, comparison="minimum"),
         "<samlp:NameIDPolicy/>",
         f'<samlp:NameIDPolicy Format="{FORMAT}persistent"/>',
         f'<samlp:NameIDPolicy Format="{FORMAT}transient"/>',
