@@ -77,6 +77,9 @@ class Unit:
 
     def look(self, agent_ids: Iterable[str], *, priority: int) -> None:
         """Ask the worker to look at these agents at every target."""
+        agent_ids = list(agent_ids)
+        if not agent_ids:
+            return
         destinations = [f"target:{name}" for name in targets.names(self.tx)]
         if destinations:
             self._enqueue(agent_ids, destinations, priority)

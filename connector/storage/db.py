@@ -55,7 +55,9 @@ class Transaction:
         return to_text(self.moment)
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Run a Core statement."""
+        """Run a Core statement, which sees what was put off."""
+        if self._put_off:
+            self.flush()
         return self._session.connection.execute(statement, parameters)
 
     @property
@@ -89,12 +91,12 @@ class Transaction:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone where it raises, and the transaction goes on."""
+        self.flush()  # what came before stays, whatever becomes of this
         self._driver.execute("SAVEPOINT step")
-        before = len(self._put_off)
         try:
             yield
         except BaseException:
-            del self._put_off[before:]
+            self._put_off.clear()
             self._driver.execute("ROLLBACK TO SAVEPOINT step")
             self._driver.execute("RELEASE SAVEPOINT step")
             raise
