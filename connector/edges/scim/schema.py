@@ -132,6 +132,10 @@ def _table(kind: str, endpoint: str, model: type[Resource[Any]], extension: type
     if endpoint == "Agents":
         # `name` is the abbey dialect's word for agentUserName: the same attribute under both (design: one canonical agent).
         attributes["name"] = attributes["agentusername"]
+        # The draft's own JSON schema misspells it so, and clients may be made from that.
+        parts = attributes["protocols"].sub or {}
+        misspelt = {**parts, "specifiationurl": parts["specificationurl"]}
+        attributes["protocols"] = replace(attributes["protocols"], sub=misspelt)
     extensions = {}
     if extension is not None:
         described = extension.to_schema()
