@@ -21,7 +21,7 @@ from connector.domain.unit import Unit
 from connector.edges.console import blueprint as console
 from connector.edges.console import pages
 from connector.edges.console.session import Sessions
-from connector.edges.oauth import authorize, manage
+from connector.edges.oauth import authorize, manage, par
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.agent_door import AgentDoor
@@ -101,6 +101,16 @@ def create_app(parts: Parts) -> Flask:
             federation=federation,
             door=door,
             proofs=proofs,
+            only_pushed=settings.require_pushed_requests,
+        )
+    )
+    app.register_blueprint(
+        par.blueprint(
+            domain,
+            base_url=settings.url,
+            door=door,
+            proofs=proofs,
+            limit=lambda agent: starts.take(agent, settings.sign_in_starts, 60),
         )
     )
     app.register_blueprint(
@@ -138,7 +148,15 @@ def create_app(parts: Parts) -> Flask:
             ),
         )
     )
-    app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
+    app.register_blueprint(
+        authorize.blueprint(
+            domain,
+            base_url=settings.url,
+            sessions=sessions,
+            pages=pages,
+            only_pushed=settings.require_pushed_requests,
+        )
+    )
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
     app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
     _correlate(app)

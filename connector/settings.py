@@ -73,7 +73,12 @@ class Settings(BaseModel):
     )
 
     sign_in_starts: int = Field(
-        60, ge=0, description="Sign-ins of people that may be begun from an address in a minute; 0: no limit."
+        60,
+        ge=0,
+        description="Sign-ins of people that may be begun from an address, and requests that an agent may push, in a minute; 0: no limit.",
+    )
+    require_pushed_requests: bool = Field(
+        False, description="Take only authorization requests that were pushed (RFC 9126)."
     )
 
     trusted_proxies: str = Field(

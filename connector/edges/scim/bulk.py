@@ -9,7 +9,7 @@ operation, it is created without the reference, which is added once both exist (
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -100,7 +100,7 @@ class Bulk:
             )
         if len(operations) > MAX_OPERATIONS:
             raise TooLarge(f"{len(operations)} operations are more than {MAX_OPERATIONS}, see ServiceProviderConfig")
-        steps = [_read(_step(one), profile) for one in operations]
+        steps = [_step(one, profile) for one in operations]
         named = [one.bulk_id for one in steps if one.bulk_id is not None]
         if len(set(named)) != len(named):
             raise ScimError("invalidSyntax", "each bulkId may be used once in a request", field="bulkId")
@@ -266,25 +266,24 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _step(operation: Any) -> Step:
+def _step(operation: Any, profile: Profile) -> Step:
     keys = {key.lower(): value for key, value in operation.items()} if isinstance(operation, dict) else {}
     for name, fits in _FIELDS.items():
         if not fits(keys.get(name.lower())):
             raise ScimError("invalidSyntax", f"{name} of an operation cannot be {keys.get(name.lower())!r}", field=name)
-    method, data = keys["method"].upper(), keys.get("data")
+    method, path, data = keys["method"].upper(), keys["path"], keys.get("data")
     if method == "POST" and keys.get("bulkid") is None:
         raise ScimError("invalidSyntax", "a POST operation needs a bulkId (RFC 7644 section 3.7)", field="bulkId")
     if method != "DELETE" and not isinstance(data, dict):
         raise Invalid(f"a {method} operation needs data, an object", field="data")
     refers = _REFERENCE.encode() in orjson.dumps(data)
-    return Step(method, keys["path"], keys.get("bulkid"), keys.get("version"), data, refers)
+    body = _body(path, data, profile) if method in ("POST", "PUT") and not refers else None
+    return Step(method, path, keys.get("bulkid"), keys.get("version"), data, refers, body)
 
 
-def _read(step: Step, profile: Profile) -> Step:
-    table = TABLES.get(step.path.strip("/").partition("/")[0])
-    if table is None or step.refers or step.method not in ("POST", "PUT"):
-        return step
+def _body(path: str, data: Any, profile: Profile) -> Body | ConnectorError | None:
+    table = TABLES.get(path.strip("/").partition("/")[0])
     try:
-        return replace(step, body=read_resource(table, step.data, profile))
+        return read_resource(table, data, profile) if table is not None else None
     except ConnectorError as problem:
-        return replace(step, body=problem)
+        return problem

@@ -96,3 +96,12 @@ replay = sa.Table(  # one-time identifiers that were seen: jti of client asserti
     moment("expires"),
     sa.Index("ix_replay_expires", "expires"),
 )
+
+failed_attempt = sa.Table(  # failed authentications of a client from an address, in all processes
+    "failed_attempt",
+    metadata,
+    sa.Column("key", Text, primary_key=True),  # a hash of both
+    sa.Column("failures", sa.Integer, nullable=False),
+    moment("since"),
+    sa.Index("ix_failed_attempt_since", "since"),
+)
