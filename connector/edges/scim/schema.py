@@ -165,11 +165,12 @@ TABLES: dict[str, Table] = {
 }
 ENDPOINT_OF = {table.kind: table.endpoint for table in TABLES.values()}
 IDENTITIES = _identities(TABLES["Agents"])
+_WITH_IDENTITIES = {**TABLES, IDENTITIES.endpoint: IDENTITIES}
 
 
 def tables(dialect: str) -> Mapping[str, Table]:
     """What clients of that dialect find, by endpoint."""
-    return {**TABLES, IDENTITIES.endpoint: IDENTITIES} if dialect == "wahl" else TABLES
+    return _WITH_IDENTITIES if dialect == "wahl" else TABLES
 
 
 def view_of(table: Table, dialect: str) -> str:
