@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+RIGHT_PYTHON = import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit('$(PYTHON) is Python %d.%d; this needs 3.11 to 3.14. \
+Name one: make PYTHON=python3.13' % sys.version_info[:2])
+# Debian keeps venv in a package of its own, and says so; root can have it at once
+WITH_VENV_INSTALLED = { test "$$(id -u)" -eq 0 && command -v apt-get && apt-get update -qq \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv && $(PYTHON) -m venv $(VENV); }
 
 .PHONY: help demo run test lint bench mutation lock clean
 
@@ -11,7 +16,8 @@ help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
 
 $(STAMP): requirements-dev.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -c "$(RIGHT_PYTHON)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || $(WITH_VENV_INSTALLED)
 	@echo "Installing the dependencies into $(VENV) (a minute on first use) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -12,12 +12,12 @@ from connector.domain.scopes import AGENT_SCOPE as AGENT_SCOPE
 from connector.domain.scopes import SCOPES as SCOPES
 from connector.domain.scopes import granted
 from connector.domain.unit import Caller, Unit
-from connector.storage import clients, counters, resources
+from connector.storage import clients, counters, parked, resources
 from connector.storage import credentials as store
 from connector.storage.clients import Client
 
 PROFILES = ("default", "entra", "okta", "canaille", "strict")
-DIALECTS = ("wzdk", "abbey", "superset")
+DIALECTS = ("wzdk", "abbey", "superset", "wahl")
 
 
 def create(
@@ -31,6 +31,7 @@ def create(
     if_match: bool = False,
     rate: int = 0,
     static_bearer: bool = False,
+    park_members: bool = False,
 ) -> Client:
     """A new client without credentials; the options as `Caller` has them.
 
@@ -63,6 +64,7 @@ def create(
         if_match,
         rate,
         static_bearer,
+        park_members,
     )
     clients.insert(unit.tx, made)
     unit.record(
@@ -96,6 +98,7 @@ def remove(unit: Unit, name: str) -> None:
     found = named(unit, name)
     credentials.revoke_all(unit, "client", found.id)
     clients.remove(unit.tx, found.id)
+    parked.forget(unit.tx, found.id)
     store.set_cutoff(unit.tx, found.id)
     counters.advance(unit.tx, counters.CLIENTS)
     unit.record(Action.CLIENT_REMOVED, "client", found.id, name=name)
@@ -174,4 +177,5 @@ def _caller(client: Client) -> Caller:
         own_only=client.own_only,
         if_match=client.if_match,
         rate=client.rate,
+        park_members=client.park_members,
     )

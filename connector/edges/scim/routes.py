@@ -10,6 +10,7 @@ from connector.edges.scim.answers import Answer
 from connector.edges.scim.asked import Asked
 from connector.edges.scim.discovery import Discovery
 from connector.edges.scim.profiles import PROFILES
+from connector.edges.scim.schema import Table
 from connector.edges.scim.service import ScimService, table_of
 
 Methods = dict[str, Callable[..., Answer]]  # each takes the request and the path's variable segments
@@ -63,12 +64,12 @@ class Routes:
         return self._root, []
 
     def _search(self, asked: Asked, endpoint: str) -> Answer:
-        return self._service.search(asked.caller, table_of(endpoint), queries.from_url(asked.args))
+        return self._service.search(asked.caller, _table(asked, endpoint), queries.from_url(asked.args))
 
     def _search_by_body(self, asked: Asked, endpoint: str) -> Answer:
         if endpoint in self._collections:
             return self._collections[endpoint].search(asked.caller, queries.from_body(asked.body()))
-        return self._service.search(asked.caller, table_of(endpoint), queries.from_body(asked.body()))
+        return self._service.search(asked.caller, _table(asked, endpoint), queries.from_body(asked.body()))
 
     def _search_all(self, asked: Asked) -> Answer:
         return self._service.search(asked.caller, None, queries.from_url(asked.args))
@@ -77,23 +78,23 @@ class Routes:
         return self._service.search(asked.caller, None, queries.from_body(asked.body()))
 
     def _create(self, asked: Asked, endpoint: str) -> Answer:
-        table = table_of(endpoint)
+        table = _table(asked, endpoint)
         return self._service.create(asked.caller, table, asked.body(), asked.chosen(table))
 
     def _read(self, asked: Asked, endpoint: str, id: str) -> Answer:
-        table = table_of(endpoint)
+        table = _table(asked, endpoint)
         return self._service.read(asked.caller, table, id, asked.chosen(table), asked.conditions())
 
     def _replace(self, asked: Asked, endpoint: str, id: str) -> Answer:
-        table = table_of(endpoint)
+        table = _table(asked, endpoint)
         return self._service.replace(asked.caller, table, id, asked.body(), asked.chosen(table), asked.conditions())
 
     def _patch(self, asked: Asked, endpoint: str, id: str) -> Answer:
-        table = table_of(endpoint)
+        table = _table(asked, endpoint)
         return self._service.patch(asked.caller, table, id, asked.body(), asked.chosen(table), asked.conditions())
 
     def _delete(self, asked: Asked, endpoint: str, id: str) -> Answer:
-        return self._service.delete(asked.caller, table_of(endpoint), id, asked.conditions())
+        return self._service.delete(asked.caller, _table(asked, endpoint), id, asked.conditions())
 
     def _bulk(self, asked: Asked) -> Answer:
         return self._service.bulk(asked.caller, asked.body())
@@ -101,7 +102,7 @@ class Routes:
     def _me(self, asked: Asked) -> Answer:
         if asked.caller.kind == "client":
             return self._not_me(asked)
-        table = table_of("Agents")
+        table = _table(asked, "Agents")
         return self._service.me(asked.caller, table, asked.chosen(table), asked.conditions())
 
     def _not_me(self, _asked: Asked) -> Answer:
@@ -119,16 +120,20 @@ class Routes:
         return _described(asked, self._discovery.config(asked.caller.dialect, PROFILES[asked.caller.profile]))
 
     def _types(self, asked: Asked) -> Answer:
-        return _described(asked, self._discovery.types())
+        return _described(asked, self._discovery.types(asked.caller.dialect))
 
     def _type(self, asked: Asked, name: str) -> Answer:
-        return _described(asked, self._discovery.type(name))
+        return _described(asked, self._discovery.type(name, asked.caller.dialect))
 
     def _schemas(self, asked: Asked) -> Answer:
-        return _described(asked, self._discovery.schemas(asked.caller.dialect))
+        return _described(asked, self._discovery.schemas(asked.caller.dialect, PROFILES[asked.caller.profile]))
 
     def _schema(self, asked: Asked, urn: str) -> Answer:
-        return _described(asked, self._discovery.schema(urn, asked.caller.dialect))
+        return _described(asked, self._discovery.schema(urn, asked.caller.dialect, PROFILES[asked.caller.profile]))
+
+
+def _table(asked: Asked, endpoint: str) -> Table:
+    return table_of(endpoint, asked.caller.dialect)
 
 
 def _described(asked: Asked, document: bytes) -> Answer:

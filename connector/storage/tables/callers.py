@@ -18,6 +18,8 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     sa.Column("static_bearer", sa.Boolean, nullable=False),  # may have a bearer that is no access token
     sa.Column("active", sa.Boolean, nullable=False),
     moment("created"),
+    # may name members of groups before they are there
+    sa.Column("park_members", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client or agent (RFC 7523): workload identity federation

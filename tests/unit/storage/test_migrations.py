@@ -117,7 +117,11 @@ def _ordered(value: object) -> object:
     """The statement that made a table, its constraints in one order: theirs does not matter, that of the columns does."""
     if not isinstance(value, str) or not value.startswith("CREATE TABLE"):
         return value
-    lines = [line.strip().rstrip(",") for line in value.splitlines()]
+    lines: list[str] = []
+    for line in value.splitlines():
+        text = line.strip().rstrip(",")
+        # SQLite writes a column that was added on the line of the last one.
+        lines += [text] if text.startswith("CONSTRAINT") else text.split(", ")
     return tuple(sorted(lines, key=lambda line: line if line.startswith("CONSTRAINT") else ""))
 
 
