@@ -32,5 +32,7 @@ def check_tls(settings: Settings) -> None:
     except (OSError, ValueError) as problem:
         raise Misconfigured(
             "tls_certificate and tls_key cannot be used.",
-            [f"{settings.tls_certificate}, {settings.tls_key}: must be PEM, the key unencrypted, and belong together: {problem}"],
+            [
+                f"{settings.tls_certificate}, {settings.tls_key}: must be PEM, the key unencrypted, and belong together: {problem}"
+            ],
         ) from problem
