@@ -40,6 +40,12 @@ def client() -> None:
     is_flag=True,
     help="A member that it names before it is there waits until the client gives a resource that externalId.",
 )
+@click.option(
+    "--token-minutes",
+    type=click.IntRange(clients.TOKEN_MINUTES[0], clients.TOKEN_MINUTES[-1]),
+    default=10,
+    help="How long its access tokens last.",
+)
 @click.option("--expires", help=_EXPIRES)
 @json_option
 @guarded
@@ -53,6 +59,7 @@ def create_client(
     rate: int,
     static_bearer: bool,
     park_members: bool,
+    token_minutes: int,
     expires: str | None,
     as_json: bool,
 ) -> None:
@@ -72,6 +79,7 @@ def create_client(
             rate=rate,
             static_bearer=static_bearer,
             park_members=park_members,
+            token_minutes=token_minutes,
         )
         issued = client_access.issue_secret(unit, name, expires=expires)
     found = {"client_id": made.id, "client_secret": issued.secret}

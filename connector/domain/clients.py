@@ -19,6 +19,8 @@ from connector.storage.clients import Client
 PROFILES = ("default", "entra", "okta", "canaille", "strict")
 DIALECTS = ("wzdk", "abbey", "superset", "wahl")
 
+TOKEN_MINUTES = range(5, 6 * 60 + 1)  # Microsoft's gallery asks for 60 at least and six hours at most
+
 
 def create(
     unit: Unit,
@@ -32,6 +34,7 @@ def create(
     rate: int = 0,
     static_bearer: bool = False,
     park_members: bool = False,
+    token_minutes: int = 10,
 ) -> Client:
     """A new client without credentials; the options as `Caller` has them.
 
@@ -50,6 +53,9 @@ def create(
         raise Invalid(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}", field="dialect")
     if clients.by_name(unit.tx, name):
         raise Conflict(f"there is a client named {name!r} already", field="name")
+    if token_minutes not in TOKEN_MINUTES:
+        bounds = f"from {TOKEN_MINUTES[0]} to {TOKEN_MINUTES[-1]}"
+        raise Invalid(f"token_minutes must be {bounds}, not {token_minutes}", field="token_minutes")
     if rate < 0:
         raise Invalid(f"rate must be a number of requests per second, 0 for no limit, not {rate}", field="rate")
     made = Client(
@@ -65,6 +71,7 @@ def create(
         rate,
         static_bearer,
         park_members,
+        token_minutes,
     )
     clients.insert(unit.tx, made)
     unit.record(
@@ -178,4 +185,5 @@ def _caller(client: Client) -> Caller:
         if_match=client.if_match,
         rate=client.rate,
         park_members=client.park_members,
+        token_minutes=client.token_minutes,
     )

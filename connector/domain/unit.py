@@ -22,8 +22,8 @@ class Caller:
     line) or `system` (worker, sealer).
 
     `own_only`: it may see and touch only what it has created; `if_match`: it must name the version that it changes; `rate`: requests
-    per second, 0 for no limit; `park_members`: it may name members of groups before they are there. `person` is the id of the person on
-    whose behalf it acts, if any; `reason` is the caller's own why.
+    per second, 0 for no limit; `park_members`: it may name members of groups before they are there; `token_minutes`: how long its access
+    tokens last. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Caller:
     if_match: bool = False
     rate: int = 0
     park_members: bool = False
+    token_minutes: int = 10
 
     def because(self, reason: str) -> "Caller":
         return replace(self, reason=reason)

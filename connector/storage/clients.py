@@ -24,6 +24,7 @@ class Client:
     rate: int = 0
     static_bearer: bool = False
     park_members: bool = False
+    token_minutes: int = 10
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def remove_trust(tx: Transaction, client_id: str, id: str) -> bool:
 
 
 def _client(row: Any) -> Client:
-    id, name, scopes, profile, dialect, active, created, own_only, if_match, rate, static_bearer, park_members = row
+    id, name, scopes, profile, dialect, active, created, own_only, if_match, rate, static_bearer, park, minutes = row
     return Client(
         id,
         name,
@@ -118,5 +119,6 @@ def _client(row: Any) -> Client:
         bool(if_match),
         rate,
         bool(static_bearer),
-        bool(park_members),
+        bool(park),
+        minutes,
     )

@@ -174,11 +174,12 @@ class Renderer:
 
     def _members(self, members: list[Member], named: bool) -> bytes:
         root = orjson.dumps(self.root)[:-1].decode()
-        texts = [
-            f'{{"value":"{id}","$ref":{root}/{_TYPES[kind][1]}/{id}","type":"{_TYPES[kind][0]}"'
-            + (f',"display":{_quoted(name)}}}' if named else "}")
-            for id, kind, name in members
-        ]
+        display, shown = (',"display":', _quoted) if named else ("", _unsaid)
+        around = {
+            kind: (f'","$ref":{root}/{endpoint}/', f'","type":"{type}"{display}')
+            for kind, (type, endpoint) in _TYPES.items()
+        }
+        texts = [f'{{"value":"{id}{around[kind][0]}{id}{around[kind][1]}{shown(name)}}}' for id, kind, name in members]
         return ("[" + ",".join(texts) + "]").encode()
 
     def _governance(self, record: Record, facts: Facts) -> dict[str, Any]:
@@ -225,6 +226,10 @@ def _quoted(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return orjson.dumps(text).decode()
+
+
+def _unsaid(text: str) -> str:
+    return ""
 
 
 def _credential(held: Credential, now: str) -> dict[str, Any]:

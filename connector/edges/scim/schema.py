@@ -132,6 +132,10 @@ def _table(kind: str, endpoint: str, model: type[Resource[Any]], extension: type
     if endpoint == "Agents":
         # `name` is the abbey dialect's word for agentUserName: the same attribute under both (design: one canonical agent).
         attributes["name"] = attributes["agentusername"]
+        # The draft's own JSON schema misspells it so, and clients may be made from that.
+        parts = attributes["protocols"].sub or {}
+        misspelt = {**parts, "specifiationurl": parts["specificationurl"]}
+        attributes["protocols"] = replace(attributes["protocols"], sub=misspelt)
     extensions = {}
     if extension is not None:
         described = extension.to_schema()
@@ -161,11 +165,12 @@ TABLES: dict[str, Table] = {
 }
 ENDPOINT_OF = {table.kind: table.endpoint for table in TABLES.values()}
 IDENTITIES = _identities(TABLES["Agents"])
+_WITH_IDENTITIES = {**TABLES, IDENTITIES.endpoint: IDENTITIES}
 
 
 def tables(dialect: str) -> Mapping[str, Table]:
     """What clients of that dialect find, by endpoint."""
-    return {**TABLES, IDENTITIES.endpoint: IDENTITIES} if dialect == "wahl" else TABLES
+    return _WITH_IDENTITIES if dialect == "wahl" else TABLES
 
 
 def view_of(table: Table, dialect: str) -> str:

@@ -20,6 +20,7 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     moment("created"),
     # may name members of groups before they are there
     sa.Column("park_members", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("token_minutes", sa.Integer, nullable=False, server_default="10"),  # how long its access tokens last
 )
 
 trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client or agent (RFC 7523): workload identity federation

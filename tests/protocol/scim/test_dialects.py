@@ -81,6 +81,13 @@ def test_put_without_governance_keeps_the_state_and_clears_the_rest(client):
     )
 
 
+def test_the_url_of_a_specification_is_taken_as_the_abbey_drafts_schema_misspells_it(new_client):
+    abbey = new_client("abbey", dialect="abbey", profile="strict")
+    made = abbey.make("Agents", name="bot", protocols=[{"type": "A2A", "specifiationUrl": "https://a"}])
+    assert made["protocols"] == [{"type": "A2A", "specificationUrl": "https://a"}]
+    assert abbey.found("Agents", 'protocols[specifiationUrl sw "https"]') == [made["id"]]
+
+
 def test_schemas_hold_what_the_dialect_shows(client, new_client):
     def names(edge):
         return {one["name"] for one in edge.get(f"/Schemas/{AGENT}").get_json()["attributes"]}

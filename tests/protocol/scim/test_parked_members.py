@@ -9,7 +9,7 @@ import pytest
 from connector.domain import clients, groups, parking
 from connector.domain.unit import SYSTEM
 from connector.storage import audit, parked
-from tests.edge_client import EdgeClient, problem
+from tests.edge_client import GROUP, USER, EdgeClient, problem
 
 
 @pytest.fixture
@@ -121,6 +121,17 @@ def test_a_failed_request_leaves_nobody_waiting(idp, parts):
     assert waiting(parts) == []
 
 
+def test_in_bulk_a_group_may_come_before_its_people(idp, parts):
+    crew = {"schemas": [GROUP], "displayName": "crew", "members": [{"value": "00u1"}]}
+    ada = {"schemas": [USER], "userName": "ada", "externalId": "00u1"}
+    answer = idp.bulk(
+        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": crew},
+        {"method": "POST", "path": "/Users", "bulkId": "u", "data": ada},
+    ).get_json()
+    group, user = (one["location"].rpartition("/")[2] for one in answer["Operations"])
+    assert (members(idp, group), waiting(parts)) == ({user}, [])
+
+
 def test_what_a_client_waits_for_is_its_own(idp, new_client, client, parts):
     other = new_client("other", park_members=True)
     group = idp.group("ops", "a")
@@ -130,8 +141,10 @@ def test_what_a_client_waits_for_is_its_own(idp, new_client, client, parts):
     problem(client.patch("Groups", group, add("a")), 400, "invalidValue", "'a' is not the id")
 
     with parts.domain.change(SYSTEM) as unit:
+        own = clients.named(unit, "idp").id
+        assert parked.groups_waiting(unit.tx, own, "a") == [group]
         clients.remove(unit, "idp")
-        assert parked.groups_waiting(unit.tx, "idp", "a") == []
+        assert parked.groups_waiting(unit.tx, own, "a") == []
 
 
 def test_an_id_of_somebody_who_was_deleted_never_comes_and_is_refused(idp):

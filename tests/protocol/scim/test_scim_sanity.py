@@ -18,8 +18,11 @@ def address(app):
     server.server_close()
 
 
-def test_scim_sanity_finds_no_failure(address, new_client):
-    bearer = new_client("sanity", dialect="abbey", park_members=True).bearer  # it adds a member who is not there
+@pytest.mark.parametrize("profile", ["default", "okta", "strict"])
+def test_scim_sanity_finds_no_failure(address, new_client, profile):
+    bearer = new_client(
+        "sanity", dialect="abbey", profile=profile, park_members=True
+    ).bearer  # it adds a member who is not there
 
     report = run_probe_api(address, token=bearer, strict=True)
 
