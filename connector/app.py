@@ -1,15 +1,15 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from connector.core import ids, native
+from connector.core import challenges, ids, native
 from connector.core.errors import ConnectorError
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
@@ -21,7 +21,7 @@ from connector.domain.unit import Unit
 from connector.edges.console import blueprint as console
 from connector.edges.console import pages
 from connector.edges.console.session import Sessions
-from connector.edges.oauth import authorize, manage
+from connector.edges.oauth import authorize, manage, par
 from connector.edges.oauth import blueprint as oauth
 from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.agent_door import AgentDoor
@@ -34,10 +34,11 @@ from connector.edges.ops import blueprint as ops
 from connector.edges.saml import bearer, expiry
 from connector.edges.saml import blueprint as saml
 from connector.edges.saml.sp import blueprint as saml_sp
-from connector.edges.scim import blueprint as scim
+from connector.edges.scim.asked import MAX_BODY
+from connector.edges.scim.wsgi import ROOT as SCIM
+from connector.edges.scim.wsgi import ScimEdge
 from connector.parts import Parts
 
-_MAX_BODY = 4 * 1024 * 1024
 log = logger()
 
 
@@ -77,17 +78,12 @@ def create_app(parts: Parts) -> Flask:
         idle=timedelta(minutes=settings.session_idle_minutes),
     )
 
+    def challenge(text: str) -> str:
+        return challenges.with_metadata(text, f"{settings.url}/.well-known/oauth-protected-resource")
+
     app = Flask("connector", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.strict_slashes = False
-    app.register_blueprint(
-        scim.blueprint(
-            domain,
-            base_url=settings.url,
-            authenticate=lambda header: tokens.caller(header, shown),
-            catalogue=parts.catalogue,
-        )
-    )
     app.register_blueprint(
         oauth.blueprint(
             domain,
@@ -105,6 +101,16 @@ def create_app(parts: Parts) -> Flask:
             federation=federation,
             door=door,
             proofs=proofs,
+            only_pushed=settings.require_pushed_requests,
+        )
+    )
+    app.register_blueprint(
+        par.blueprint(
+            domain,
+            base_url=settings.url,
+            door=door,
+            proofs=proofs,
+            limit=lambda agent: starts.take(agent, settings.sign_in_starts, 60),
         )
     )
     app.register_blueprint(
@@ -142,13 +148,42 @@ def create_app(parts: Parts) -> Flask:
             ),
         )
     )
-    app.register_blueprint(authorize.blueprint(domain, base_url=settings.url, sessions=sessions, pages=pages))
+    app.register_blueprint(
+        authorize.blueprint(
+            domain,
+            base_url=settings.url,
+            sessions=sessions,
+            pages=pages,
+            only_pushed=settings.require_pushed_requests,
+        )
+    )
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
     app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
     _correlate(app)
-    _tell_where_tokens_are_had(app, f"{settings.url}/.well-known/oauth-protected-resource")
+    _tell_where_tokens_are_had(app, challenge)
     _render_errors(app)
+    _put_in_front(
+        app,
+        ScimEdge(
+            domain,
+            base_url=settings.url,
+            authenticate=lambda header, asked: tokens.caller(header, lambda: door.shown(asked())),
+            challenge=challenge,
+            catalogue=parts.catalogue,
+        ),
+    )
     return app
+
+
+def _put_in_front(app: Flask, scim: ScimEdge) -> None:
+    """Requests for SCIM do not pass Flask's dispatch, which would cost more than most of them do."""
+    others = app.wsgi_app
+
+    def by_path(environ: dict[str, Any], start: Any) -> Any:
+        path = environ.get("PATH_INFO", "")
+        return (scim if path.startswith(f"{SCIM}/") or path == SCIM else others)(environ, start)
+
+    app.wsgi_app = by_path  # type: ignore[assignment]  # Flask's own way to wrap an application
 
 
 def _correlate(app: Flask) -> None:
@@ -158,29 +193,25 @@ def _correlate(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        if 0 < (request.content_length or 0) <= _MAX_BODY:
-            request.max_content_length = _MAX_BODY  # an edge may have set less
+        if 0 < (request.content_length or 0) <= MAX_BODY:
+            request.max_content_length = MAX_BODY  # an edge may have set less
             request.get_data()  # a body that was refused unread would make the server cut the connection under the client
         response.headers["Correlation-Id"] = ids.correlation_id.get()
         return response
 
 
-def _tell_where_tokens_are_had(app: Flask, metadata: str) -> None:
-    """RFC 9728 section 5.1: a refused caller finds our metadata, and by it the authorization server, in the challenge."""
+def _tell_where_tokens_are_had(app: Flask, complete: Callable[[str], str]) -> None:
 
     @app.after_request
     def tell(response: Response) -> Response:
         challenge = response.headers.get("WWW-Authenticate", "")
         if response.status_code == 401 and challenge:
-            told = re.sub(r"\b(Bearer|DPoP) ", lambda found: f'{found[0]}resource_metadata="{metadata}", ', challenge)
-            response.headers["WWW-Authenticate"] = told
+            response.headers["WWW-Authenticate"] = complete(challenge)
         return response
 
 
 Render = Callable[[ConnectorError | HTTPException], Response]
 _RENDERERS: tuple[tuple[str, Render], ...] = (
-    (scim.PREFIX, scim.render_error),
-    ("/scim", scim.render_error),
     ("/saml/acs", pages.render_error),
     ("/saml/sp/", pages.render_error),
     ("/signin", pages.render_error),

@@ -11,9 +11,16 @@ GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 APPLICATION = "urn:ietf:params:scim:schemas:core:2.0:AgenticApplication"
+IDENTITY = "urn:ietf:params:scim:schemas:core:2.0:AgenticIdentity"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-_SCHEMAS = {"Agents": AGENT, "Users": USER, "Groups": GROUP, "AgenticApplications": APPLICATION}
+_SCHEMAS = {
+    "Agents": AGENT,
+    "Users": USER,
+    "Groups": GROUP,
+    "AgenticApplications": APPLICATION,
+    "AgenticIdentities": IDENTITY,
+}
 
 
 class EdgeClient:

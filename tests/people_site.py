@@ -43,6 +43,9 @@ class Site:
 
     def trust(self, name: str, place: str, **settings: Any) -> None:
         registry.add(self.parts.domain, SYSTEM, name=name, place=place)
+        self.configure(name, **settings)
+
+    def configure(self, name: str, **settings: Any) -> None:
         with self.parts.domain.change(SYSTEM) as unit:
             workforce.configure(unit, name, settings)
 
@@ -56,8 +59,8 @@ class Site:
             return people.add(unit, {"userName": name, "displayName": name.title()}, None).id
 
     def consent_page(self, person: str, **asked: str) -> str:
-        """The page on which the person of that name is asked whether an agent may act for them."""
-        callback, files = "https://bot.example/callback", "https://files.example"
+        """The page on which the person of that name is asked whether an agent may act for them; it is answered at /healthz."""
+        callback, files = f"{self.url}/healthz", "https://files.example"
         with self.parts.domain.change(SYSTEM) as unit:
             found = resources.by_name(unit.tx, "person", person)
             assert found is not None
@@ -82,7 +85,7 @@ class Site:
         """Everybody here has proved themselves to their IdP that much earlier: nothing here waits for it."""
         with self.parts.domain.change(SYSTEM) as unit:
             then = to_text(unit.tx.moment - timedelta(**by))
-            unit.tx.execute(sa.update(person_session).values(authenticated=then))
+            unit.tx.execute(sa.update(person_session).values(proven=then))
 
     def events(self, action: str) -> list[dict[str, Any]]:
         with self.parts.domain.view() as unit:
@@ -176,15 +179,18 @@ class Person:
 
 
 def prove_again(here: Site, person: Person, idp: str, page: str, **form: str) -> None:
-    """Somebody is signed in at that IdP; our page, which wants proof that is young, makes it ask for the password again all the same."""
+    """Somebody is signed in at that IdP; our page wants proof that is young. Their word that a silent sign-in was one is not taken:
+    only a request that demands it is, and that makes the IdP ask for the password again.
+    """
     asked = "This agent asks to act for you"
-    assert asked in person.go(page).page.text, person.page.text
     silent = person.go(f"/saml/sp/login?idp={idp}&next=/")
     assert not silent.asked_for_password and silent.signed_in, "the IdP knows who is there"
 
-    here.make_older(minutes=2)
     assert "prove again" in person.go(page).page.text, person.page.text
     person.follow("fresh=1")
 
     assert person.asked_for_password, (person.page.url, person.page.text)
     assert asked in person.fill(**form).page.text, person.page.text
+    assert asked in person.go(page).page.text, person.page.text
+    here.make_older(minutes=2)
+    assert "prove again" in person.go(page).page.text, person.page.text

@@ -66,6 +66,8 @@ class Says:
     conditions: str = ""
     before: float = 1  # minutes that NotBefore lies back
     session_minutes: float | None = None
+    context: str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+    second_status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,7 @@ class Idp:
             f'<saml:Conditions NotBefore="{instant(now - timedelta(minutes=says.before))}" NotOnOrAfter="{until}">'
             f"{audience}{says.conditions}</saml:Conditions>"
             f'<saml:AuthnStatement AuthnInstant="{instant(now)}"{index}{session}><saml:AuthnContext><saml:AuthnContextClassRef>'
-            "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
-            "</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
+            f"{escape(says.context)}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
             + (f"<saml:AttributeStatement>{statement}</saml:AttributeStatement>" if statement else "")
             + "</saml:Assertion>"
         )
@@ -125,10 +126,13 @@ class Idp:
         """A Response around an assertion, unsigned."""
         request = says.request if says.wrapper_request == "same" else says.wrapper_request
         named = {"Destination": says.destination, "InResponseTo": request}
+        code = f'<samlp:StatusCode Value="{says.status}"/>'
+        if says.second_status:
+            code = f'<samlp:StatusCode Value="{says.status}"><samlp:StatusCode Value="{says.second_status}"/></samlp:StatusCode>'
         return (
             f'<samlp:Response {_XMLNS} ID="_{os.urandom(16).hex()}" Version="2.0" IssueInstant="{instant(now)}"'
             f"{_attributes(named)}><saml:Issuer>{says.issuer or self.entity_id}</saml:Issuer>"
-            f'<samlp:Status><samlp:StatusCode Value="{says.status}"/></samlp:Status>{content}</samlp:Response>'
+            f"<samlp:Status>{code}</samlp:Status>{content}</samlp:Response>"
         )
 
     def signed(self, message: str, *, sha1: bool = False, keys: KeyPair | None = None) -> str:
@@ -215,8 +219,8 @@ class BrowserOf:
     def post(self, path: str, **form: str) -> Any:
         return self.client.post(path, data=form, base_url=BASE_URL)
 
-    def begin(self, idp: str = "corp", next: str = "/") -> "BrowserOf":
-        answer = self.get(f"/saml/sp/login?idp={idp}&next={next}")
+    def begin(self, idp: str = "corp", next: str = "/", more: str = "") -> "BrowserOf":
+        answer = self.get(f"/saml/sp/login?idp={idp}&next={next}{more}")
         assert answer.status_code == 303, answer.text
         self.carry(answer.headers["Location"])
         return self

@@ -7,7 +7,7 @@ import click
 
 from connector.cli.output import ends, guarded, json_option, operator, parts, show, table
 from connector.cli.records import agent, find_agent
-from connector.domain import client_access, credentials, redirect_uris, rotation
+from connector.domain import client_access, credentials, pushed_requests, redirect_uris, rotation
 from connector.domain.exchange import rights
 
 __all__ = ["agent"]
@@ -205,6 +205,20 @@ def remove_redirect_uri(name: str, uri: str) -> None:
     with parts().domain.change(operator()) as unit:
         redirect_uris.remove(unit, find_agent(unit, name).id, uri)
     click.echo(f"{uri} is removed.")
+
+
+@agent.command("pushed-requests")
+@click.argument("name")
+@click.option("--needed/--not-needed", required=True, help="Whether people are asked only what was pushed.")
+@guarded
+def need_pushed_requests(name: str, needed: bool) -> None:
+    """Have an agent push its authorization requests (RFC 9126) before it sends people.
+
+    Example: connector agent pushed-requests invoice-matcher --needed
+    """
+    with parts().domain.change(operator()) as unit:
+        pushed_requests.need(unit, find_agent(unit, name).id, needed)
+    click.echo(f"{name} {'must' if needed else 'need not'} push its authorization requests.")
 
 
 @agent.command("revoke")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from connector.cli.output import guarded, json_option, operator, parts, show, table
-from connector.domain import client_access, clients
+from connector.domain import client_access, clients, parking
 
 _SHOWN_ONCE = "The secret is shown only now."
 _EXPIRES = "When it ends: a number of days, or a date such as 2027-03-31. A year where not given, three at most."
@@ -35,6 +35,17 @@ def client() -> None:
     "--rate", type=click.IntRange(min=0), default=0, help="Requests per second to each web process; 0: no limit."
 )
 @click.option("--static-bearer", is_flag=True, help="It may have a static bearer: for IdPs that know nothing else.")
+@click.option(
+    "--park-members",
+    is_flag=True,
+    help="A member that it names before it is there waits until the client gives a resource that externalId.",
+)
+@click.option(
+    "--token-minutes",
+    type=click.IntRange(clients.TOKEN_MINUTES[0], clients.TOKEN_MINUTES[-1]),
+    default=10,
+    help="How long its access tokens last.",
+)
 @click.option("--expires", help=_EXPIRES)
 @json_option
 @guarded
@@ -47,6 +58,8 @@ def create_client(
     if_match: bool,
     rate: int,
     static_bearer: bool,
+    park_members: bool,
+    token_minutes: int,
     expires: str | None,
     as_json: bool,
 ) -> None:
@@ -65,6 +78,8 @@ def create_client(
             if_match=if_match,
             rate=rate,
             static_bearer=static_bearer,
+            park_members=park_members,
+            token_minutes=token_minutes,
         )
         issued = client_access.issue_secret(unit, name, expires=expires)
     found = {"client_id": made.id, "client_secret": issued.secret}
@@ -235,6 +250,21 @@ def list_clients(as_json: bool) -> None:
         as_json,
         table(["id", "name", "profile", "dialect", "scopes", ""], rows),
     )
+
+
+@client.command("parked")
+@click.argument("name")
+@json_option
+@guarded
+def list_parked(name: str, as_json: bool) -> None:
+    """Show whom groups wait for because a client named them before they were there (--park-members).
+
+    Example: connector client parked hr-workflow
+    """
+    with parts().domain.view(operator()) as unit:
+        found = parking.listing(unit, clients.named(unit, name).id)
+    rows = [[one.value, one.group, one.group_id, one.since] for one in found]
+    show([vars(one) for one in found], as_json, table(["member", "group", "group id", "since"], rows))
 
 
 def _show_secret(client_id: str, issued: client_access.Issued, as_json: bool) -> None:

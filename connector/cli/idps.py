@@ -9,7 +9,7 @@ import click
 from connector.cli.output import guarded, json_option, operator, parts, show, table
 from connector.core.errors import Invalid
 from connector.domain import apps, workforce
-from connector.domain.idp_settings import GIVEN_ROLES, MATCH
+from connector.domain.idp_settings import COMPARISON, GIVEN_ROLES, MATCH
 from connector.domain.workforce import WorkforceIdp
 from connector.parts import Parts
 
@@ -90,10 +90,19 @@ def show_idp(name: str, as_json: bool) -> None:
 @click.option("--no-roles", is_flag=True, help="It gives no roles, neither by its groups nor by ours.")
 @click.option("--create-people/--no-create-people", default=None, help="Make a person of whoever is not known here.")
 @click.option("--unsolicited/--no-unsolicited", default=None, help="Let it sign people in who did not begin here.")
+@click.option(
+    "--context", "contexts", multiple=True, help="URI of an authentication context class that people must sign in by."
+)
+@click.option("--any-context", is_flag=True, help="People may sign in there by any means.")
+@click.option(
+    "--comparison",
+    type=click.Choice(COMPARISON),
+    help="How the IdP is asked for them: it answers by one (exact), or one as strong (minimum).",
+)
 @click.option("--on/--off", "active", default=None, help="Off: nobody signs in there, and who had is signed out.")
 @json_option
 @guarded
-def set_idp(name: str, as_json: bool, any_suffix: bool, no_roles: bool, **options: Any) -> None:
+def set_idp(name: str, as_json: bool, any_suffix: bool, no_roles: bool, any_context: bool, **options: Any) -> None:
     """Change what was chosen for a workforce IdP; what is not named stays as it is.
 
     Example: connector idp set corp --groups-attribute groups --role admin=connector-admins
@@ -104,6 +113,7 @@ def set_idp(name: str, as_json: bool, any_suffix: bool, no_roles: bool, **option
             changes[key] = _pairs(changes[key])
     for key, emptied, flag in (
         ("suffixes", any_suffix, "--any-suffix"),
+        ("contexts", any_context, "--any-context"),
         ("roles", no_roles, "--no-roles"),
         ("role_groups", no_roles, "--no-roles"),
     ):

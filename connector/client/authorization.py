@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -22,12 +22,18 @@ class Authorization:
     verifier: str = field(repr=False)
 
     @classmethod
-    def begin(cls, endpoint: str, issuer: str, asked: Mapping[str, str]) -> "Authorization":
-        """With a state and a verifier of its own."""
+    def begin(
+        cls,
+        endpoint: str,
+        issuer: str,
+        asked: Mapping[str, str],
+        push: Callable[[dict[str, str]], dict[str, str]] = lambda request: request,
+    ) -> "Authorization":
+        """With a state and a verifier of its own. `push` makes of the request what the address says of it (RFC 9126)."""
         state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         fixed = {"response_type": "code", "state": state, "code_challenge": challenge, "code_challenge_method": "S256"}
-        query = urlencode({**asked, **fixed}, quote_via=quote)
+        query = urlencode(push({**asked, **fixed}), quote_via=quote)
         return cls(f"{endpoint}?{query}", issuer, asked["redirect_uri"], state, verifier)
 
     def redemption(self, answer: str) -> dict[str, str]:

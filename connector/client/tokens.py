@@ -71,15 +71,22 @@ class AgentClient:
         }
         return self._current(("exchange", subject_token, kind, scope, resource or ""), form)
 
-    def authorize(self, agent_id: str, redirect_uri: str, scope: str, **more: str) -> Authorization:
+    def authorize(
+        self, agent_id: str, redirect_uri: str, scope: str, *, pushed: bool = False, **more: str
+    ) -> Authorization:
         """What to ask a person for: send their browser to its `url`, and keep it until they come back to `redirect_uri`.
 
-        `more` are other parameters of the request, such as `resource`, `prompt` or `max_age`.
+        `more` are other parameters of the request, such as `resource`, `prompt` or `max_age`. `pushed`: tell the server beforehand
+        (RFC 9126), so that the address says nothing of it; that is done in any case where the server wants all requests so.
+        TokenRefused where it does not take it.
         """
         asked = {"client_id": agent_id, "redirect_uri": redirect_uri, "scope": scope, **more}
         if self._dpop:
             asked["dpop_jkt"] = self._dpop.thumbprint
-        return Authorization.begin(self._metadata("authorization_endpoint"), self._issuer, asked)
+        endpoint = self._metadata("authorization_endpoint")
+        if not pushed and self._metadata("require_pushed_authorization_requests") != "True":
+            return Authorization.begin(endpoint, self._issuer, asked)
+        return Authorization.begin(endpoint, self._issuer, asked, self._push)
 
     def code(self, authorization: Authorization, answer: str) -> Token:
         """The person is back: the token for whom they allowed it. `answer` is the whole address that their browser has asked for.
@@ -112,15 +119,13 @@ class AgentClient:
                 kept = self._kept[key] = self._ask({name: value for name, value in form.items() if value})
             return kept
 
+    def _push(self, request: dict[str, str]) -> dict[str, str]:
+        answer = self._sent("pushed_authorization_request_endpoint", request, 201)
+        return {"client_id": request["client_id"], "request_uri": _field(answer, "request_uri")}
+
     def _ask(self, form: dict[str, str]) -> Token:
         asked = self._now()
-        answer = self._send(form)
-        if answer.status_code == 400 and _field(answer, "error") == "use_dpop_nonce":
-            answer = self._send(form)  # with the nonce that came with the refusal (RFC 9449 section 8)
-        if answer.status_code != 200:
-            raise TokenRefused(
-                _field(answer, "error") or "server_error", _field(answer, "error_description"), answer.status_code
-            )
+        answer = self._sent("token_endpoint", form, 200)
         text, scheme = _field(answer, "access_token"), _field(answer, "token_type")
         life = (
             _field(answer, "expires_in") or "0"
@@ -134,8 +139,19 @@ class AgentClient:
         scopes = frozenset(_field(answer, "scope").split())
         return Token(text, scheme, scopes, asked + int(life), _field(answer, "refresh_token") or None)
 
-    def _send(self, form: dict[str, str]) -> requests.Response:
-        url = self._metadata("token_endpoint")
+    def _sent(self, endpoint: str, form: dict[str, str], wanted: int) -> requests.Response:
+        """The answer, which has the status that is wanted; TokenRefused otherwise."""
+        answer = self._send(endpoint, form)
+        if answer.status_code == 400 and _field(answer, "error") == "use_dpop_nonce":
+            answer = self._send(endpoint, form)  # with the nonce that came with the refusal (RFC 9449 section 8)
+        if answer.status_code != wanted:
+            raise TokenRefused(
+                _field(answer, "error") or "server_error", _field(answer, "error_description"), answer.status_code
+            )
+        return answer
+
+    def _send(self, endpoint: str, form: dict[str, str]) -> requests.Response:
+        url = self._metadata(endpoint)
         outgoing = Outgoing(dict(form))
         self._credential.prove(outgoing, self._issuer)
         headers = {"DPoP": self._dpop.proof("POST", url)} if self._dpop else {}

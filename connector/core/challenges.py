@@ -1,5 +1,7 @@
 """What a refused caller is told in headers, whichever protocol it speaks: RFC 6750, RFC 9449 section 7.1, RFC 9470 section 3."""
 
+import re
+
 from connector.core.errors import BadProof, Denied, StepUpRequired, Unauthenticated
 
 
@@ -22,6 +24,11 @@ def headers_of(
             return {}
         return {"WWW-Authenticate": _challenge("Bearer", realm=realm, error="insufficient_scope", scope=error.scope)}
     return {"WWW-Authenticate": ", ".join(_challenge(scheme, realm=realm) for scheme in schemes)}
+
+
+def with_metadata(challenge: str, url: str) -> str:
+    """RFC 9728 section 5.1: the challenge says where our metadata are, and with them the authorization server."""
+    return re.sub(r"\b(Bearer|DPoP) ", lambda found: f'{found[0]}resource_metadata="{url}", ', challenge)
 
 
 def _challenge(scheme: str, **parameters: str) -> str:

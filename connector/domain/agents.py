@@ -136,7 +136,13 @@ def _draft(
     kept = {name: value for name, value in document.items() if name not in ("owners", "active", GOVERNANCE)}
     governance = dict(document.get(GOVERNANCE) or {})
     ownerships = _ownerships(unit, document.get("owners") or [], governance.pop("sponsor", None))
-    active, state = lifecycle.move(_state(before), document.get("active"), governance.get("lifecycleState"))
+    given = governance.pop("lifecycleState", None)
+    old = (before.active, state(before)) if before else None
+    active, now = lifecycle.move(old, document.get("active"), given)
+    if (
+        before is None or given is not None or now != lifecycle.implied(active)
+    ):  # it may be removed where `active` says the same
+        governance["lifecycleState"] = now
     expires = governance.get("validUntil")
     if governance.get("validFrom", "") > (expires or "9999"):
         raise Invalid("validUntil is before validFrom", field="validUntil")
@@ -148,14 +154,15 @@ def _draft(
     _check_parent(unit, kept.get("parent"), before)
     if before is None or "active" in document:  # a client may remove the attribute; the state stays
         kept["active"] = active
-    kept[GOVERNANCE] = {**governance, "lifecycleState": state}
+    if governance or any(one.role == "sponsor" for one in ownerships):
+        kept[GOVERNANCE] = governance
     return Draft(kept, external_id, active=active, expires=expires), ownerships
 
 
-def _state(before: Record | None) -> tuple[bool, str] | None:
-    if before is None:
-        return None
-    return before.active, orjson.loads(before.document)[GOVERNANCE]["lifecycleState"]
+def state(record: Record) -> str:
+    """The agent's lifecycle state, whether or not its document says so."""
+    held = orjson.loads(record.document).get(GOVERNANCE, {}).get("lifecycleState")
+    return held or lifecycle.implied(record.active)
 
 
 def _ownerships(unit: Unit, listed: list[dict[str, Any]], sponsor: dict[str, Any] | None) -> list[Ownership]:

@@ -12,12 +12,14 @@ from connector.domain.scopes import AGENT_SCOPE as AGENT_SCOPE
 from connector.domain.scopes import SCOPES as SCOPES
 from connector.domain.scopes import granted
 from connector.domain.unit import Caller, Unit
-from connector.storage import clients, counters, resources
+from connector.storage import clients, counters, parked, resources
 from connector.storage import credentials as store
 from connector.storage.clients import Client
 
 PROFILES = ("default", "entra", "okta", "canaille", "strict")
-DIALECTS = ("wzdk", "abbey", "superset")
+DIALECTS = ("wzdk", "abbey", "superset", "wahl")
+
+TOKEN_MINUTES = range(5, 6 * 60 + 1)  # Microsoft's gallery asks for 60 at least and six hours at most
 
 
 def create(
@@ -31,6 +33,8 @@ def create(
     if_match: bool = False,
     rate: int = 0,
     static_bearer: bool = False,
+    park_members: bool = False,
+    token_minutes: int = 10,
 ) -> Client:
     """A new client without credentials; the options as `Caller` has them.
 
@@ -49,6 +53,9 @@ def create(
         raise Invalid(f"dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}", field="dialect")
     if clients.by_name(unit.tx, name):
         raise Conflict(f"there is a client named {name!r} already", field="name")
+    if token_minutes not in TOKEN_MINUTES:
+        bounds = f"from {TOKEN_MINUTES[0]} to {TOKEN_MINUTES[-1]}"
+        raise Invalid(f"token_minutes must be {bounds}, not {token_minutes}", field="token_minutes")
     if rate < 0:
         raise Invalid(f"rate must be a number of requests per second, 0 for no limit, not {rate}", field="rate")
     made = Client(
@@ -63,6 +70,8 @@ def create(
         if_match,
         rate,
         static_bearer,
+        park_members,
+        token_minutes,
     )
     clients.insert(unit.tx, made)
     unit.record(
@@ -96,6 +105,7 @@ def remove(unit: Unit, name: str) -> None:
     found = named(unit, name)
     credentials.revoke_all(unit, "client", found.id)
     clients.remove(unit.tx, found.id)
+    parked.forget(unit.tx, found.id)
     store.set_cutoff(unit.tx, found.id)
     counters.advance(unit.tx, counters.CLIENTS)
     unit.record(Action.CLIENT_REMOVED, "client", found.id, name=name)
@@ -174,4 +184,6 @@ def _caller(client: Client) -> Caller:
         own_only=client.own_only,
         if_match=client.if_match,
         rate=client.rate,
+        park_members=client.park_members,
+        token_minutes=client.token_minutes,
     )

@@ -13,10 +13,11 @@ from connector.core.errors import Invalid
 
 MATCH = ("userName", "email", "externalId")
 GIVEN_ROLES = ("admin", "approver", "auditor")
+COMPARISON = ("exact", "minimum")  # what is better or at most something, only the IdP could tell
 OWNER = "owner"  # is given by nobody: it follows from the agents that a person owns
 NAME_ID = "NameID"
 DECIDED_AT_SIGN_IN = frozenset(
-    {"match", "source", "suffixes", "groups_attribute", "roles"}
+    {"match", "source", "suffixes", "groups_attribute", "roles", "contexts"}
 )  # sessions keep the outcome
 
 Table = tuple[tuple[str, str], ...]
@@ -28,7 +29,8 @@ class IdpSettings:
 
     `roles` are pairs of a role and a value of the attribute `groups_attribute`, `role_groups` pairs of a role and the id of a
     group of ours. Where there are `suffixes`, it speaks only for people whose name or address ends with one of them.
-    `create_people`: who is not known is made a person. `unsolicited`: it may sign people in unasked.
+    `create_people`: who is not known is made a person. `unsolicited`: it may sign people in unasked. Where there are `contexts`, it is
+    asked for these context classes (`comparison` is how), and nobody is signed in by any other.
     """
 
     title: str = ""
@@ -40,6 +42,13 @@ class IdpSettings:
     role_groups: Table = ()
     create_people: bool = False
     unsolicited: bool = False
+    contexts: tuple[str, ...] = ()
+    comparison: str = "exact"
+
+    def requested(self, wished: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """How, and for which context classes, the IdP is asked where an agent wishes for some: never for one that will not do."""
+        fitting = tuple(one for one in wished if not self.contexts or one in self.contexts)
+        return ("exact", fitting) if fitting else (self.comparison, self.contexts)
 
 
 def changed(settings: IdpSettings, changes: Mapping[str, Any]) -> IdpSettings:
@@ -49,6 +58,12 @@ def changed(settings: IdpSettings, changes: Mapping[str, Any]) -> IdpSettings:
         raise Invalid(f"match is {after.match!r}; it must be one of {', '.join(MATCH)}", field="match")
     if not after.source.strip():
         raise Invalid("source must be NameID or the name of an attribute", field="source")
+    if after.comparison not in COMPARISON:
+        raise Invalid(
+            f"comparison is {after.comparison!r}; it must be one of {', '.join(COMPARISON)}", field="comparison"
+        )
+    if any(not one.isascii() or not one.isprintable() or " " in one or not one for one in after.contexts):
+        raise Invalid("a context must be the URI of an authentication context class", field="contexts")
     for role, _ in (*after.roles, *after.role_groups):
         if role not in GIVEN_ROLES:
             why = "it follows from owning agents" if role == OWNER else f"there are {', '.join(GIVEN_ROLES)}"
@@ -76,7 +91,9 @@ def from_json(text: str) -> IdpSettings:
     for name in ("roles", "role_groups"):
         if name in stored:
             stored[name] = tuple((role, value) for role, value in stored[name])
-    return replace(IdpSettings(), **{**stored, "suffixes": tuple(stored.get("suffixes", ()))})
+    for name in ("suffixes", "contexts"):
+        stored[name] = tuple(stored.get(name, ()))
+    return replace(IdpSettings(), **stored)
 
 
 def given(table: Table, held: Iterable[str]) -> frozenset[str]:

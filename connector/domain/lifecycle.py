@@ -15,6 +15,11 @@ MOVES: dict[str, frozenset[str]] = {
 _FIELD = "lifecycleState"
 
 
+def implied(active: bool) -> str:
+    """The state that says no more than `active` does."""
+    return "active" if active else "suspended"
+
+
 def move(before: tuple[bool, str] | None, active: bool | None, state: str | None) -> tuple[bool, str]:
     """The (active, state) that follows from what was and what is asked for; None means: not mentioned.
 
@@ -24,14 +29,14 @@ def move(before: tuple[bool, str] | None, active: bool | None, state: str | None
     if state is not None and state not in STATES:
         raise Invalid(f"{_FIELD} must be one of {', '.join(STATES)}, not {state!r}", field=_FIELD)
     if before is None:
-        wanted = state or ("active" if active is not False else "suspended")
+        wanted = state or implied(active is not False)
         return _consistent(wanted, active if active is not None else wanted == "active")
     old_active, old_state = before
     state_changed = state is not None and state != old_state
     active_changed = active is not None and active != old_active
     if not state_changed and not active_changed:
         return before
-    wanted = state if state_changed and state is not None else ("active" if active else "suspended")
+    wanted = state if state_changed and state is not None else implied(bool(active))
     if wanted not in MOVES[old_state]:
         raise Invalid(f"{_FIELD}: an agent that is {old_state} cannot become {wanted}", field=_FIELD)
     return _consistent(wanted, bool(active) if active_changed else wanted == "active")

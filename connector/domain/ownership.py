@@ -15,6 +15,8 @@ def left(unit: Unit, agent_ids: Iterable[str], person_id: str, why: str) -> None
     An owner who was only disabled keeps the role, and hands over being accountable where another owner is active.
     """
     ids = list(agent_ids)
+    if not ids:
+        return
     held = {id: [one for one in some if one.role == "owner"] for id, some in owners.of_agents(unit.tx, ids).items()}
     known = by_ids(unit.tx, [*ids, *{one.holder_id for some in held.values() for one in some}])
     for agent_id, some in held.items():

@@ -42,7 +42,7 @@ def code(unit: Unit, asked: Asked, offered: Offer, person: SignedIn) -> str:
         redirect_uri=asked.redirect_uri,
         challenge=asked.challenge,
         jkt=asked.jkt,
-        authenticated=to_text(person.authenticated),
+        proven=to_text(person.proven) if person.proven else None,
         context=person.context,
         expires=to_text(unit.tx.moment + CODE_LIFE),
     )
@@ -74,9 +74,10 @@ def renew(unit: Unit, caller: Caller, secret: str, wish: Wish) -> PersonGrant:
 
 def subject(grant: PersonGrant) -> Subject:
     """The person, for an exchange."""
-    how = {"acr": grant.context} if grant.context else {}
-    when = int(from_text(grant.authenticated).timestamp())
-    return Subject(grant.person_id, grant.scopes, parents=(grant.family,), authentication={"auth_time": when, **how})
+    told: dict[str, int | str] = {"acr": grant.context} if grant.context else {}
+    if grant.proven is not None:
+        told["auth_time"] = int(from_text(grant.proven).timestamp())
+    return Subject(grant.person_id, grant.scopes, parents=(grant.family,), authentication=told)
 
 
 def refresh_token(unit: Unit, grant: PersonGrant, ends: datetime) -> str:

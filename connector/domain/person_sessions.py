@@ -27,7 +27,10 @@ _SEEN_EVERY = timedelta(minutes=1)  # so much may a session end too early; each 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A person at the door, as of now. `roles`: admin, approver, auditor, owner. `csrf` is what each form of theirs must carry."""
+    """A person at the door, as of now. `roles`: admin, approver, auditor, owner. `csrf` is what each form of theirs must carry.
+
+    `proven` is when they have proved themselves to their IdP, None where nobody knows (domain.sign_in).
+    """
 
     session_id: str
     person_id: str
@@ -35,7 +38,7 @@ class SignedIn:
     display_name: str
     idp: str
     roles: frozenset[str]
-    authenticated: datetime
+    proven: datetime | None
     context: str | None
     csrf: str
 
@@ -43,6 +46,10 @@ class SignedIn:
     def caller(self) -> Caller:
         """Who asks, for units of work."""
         return Caller("person", self.person_id, self.user_name)
+
+    def has_proved(self, since: datetime | None) -> bool:
+        """Whether they are known to have proved themselves from that moment on; None asks for nothing."""
+        return since is None or (self.proven is not None and self.proven >= since)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def current(unit: Unit, token: str, *, idle: timedelta) -> SignedIn | None:
         display_name=_display_name(person),
         idp=session.idp,
         roles=_roles(unit, session),
-        authenticated=from_text(session.authenticated),
+        proven=from_text(session.proven) if session.proven else None,
         context=session.context,
         csrf=fingerprint("csrf:" + token),  # whoever can make it has the cookie
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from connector.core.errors import Conflict, Invalid, NotFound, Stale
 from connector.core.query import comparison_key
+from connector.domain import parking
 from connector.domain.schema import NAME_OF, PREFIX_OF, SEARCHED_BY, TYPE_OF
 from connector.domain.unit import Unit
 from connector.storage import groups, owners, resources, searchable
@@ -85,6 +86,7 @@ def create(unit: Unit, kind: str, draft: Draft) -> Record:
         record = resources.insert(unit.tx, record, _searched_by(draft.document))
         if draft.external_id is not None:
             resources.set_external_id(unit.tx, unit.by.id, record, draft.external_id, fresh=True)
+    parking.arrived(unit, record)
     return record
 
 
@@ -101,8 +103,7 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
         changed.append("externalId")
     if not changed and not also_changed:
         return before, []
-    after = replace(
-        before,
+    after = before._replace(
         name=name,
         document=orjson.dumps(draft.document).decode(),
         active=draft.active,
@@ -119,6 +120,8 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
         groups.rename(unit.tx, before.id, name)
     if not SEARCHED_BY.isdisjoint(changed):
         searchable.replace(unit.tx, before.id, _searched_by(draft.document))
+    if draft.external_id != before.external_id:
+        parking.arrived(unit, after)
     return after, changed
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from connector.core.errors import Conflict, Denied, Invalid, NotFound
 from connector.domain import resources
 from connector.domain.events import Action
-from connector.domain.unit import Unit
+from connector.domain.unit import Caller, Unit
 from connector.storage import resources as records
 from connector.storage import scopes
 from connector.storage.scopes import Grant as Grant
@@ -29,7 +29,6 @@ SCOPES = {
 AGENT_SCOPE = "sign-on"  # what an agent's own token is good for: signing in to applications
 _TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749 appendix A.4
 _MAX_SECONDS = 3600
-LIFETIME = timedelta(minutes=10)
 _BY_RISK = {"high": timedelta(minutes=5)}
 
 
@@ -136,10 +135,11 @@ def _registered(unit: Unit, wanted: Iterable[str]) -> dict[str, Scope]:
     return scopes.named(unit.tx, others) if others else {}
 
 
-def lifetime(unit: Unit, wanted: Iterable[str], *, risk: str | None) -> timedelta:
-    """How long a token may live: ten minutes, less where a scope says so or the agent's risk is high."""
+def lifetime(unit: Unit, wanted: Iterable[str], *, holder: Caller, risk: str | None) -> timedelta:
+    """How long a token may live: ten minutes, or as long as the client's may; less where a scope says so or the agent's risk is high."""
     limits = [timedelta(seconds=one.seconds) for one in _registered(unit, wanted).values() if one.seconds]
-    return min([_BY_RISK.get(risk or "", LIFETIME), LIFETIME, *limits])
+    own = timedelta(minutes=holder.token_minutes)
+    return min([_BY_RISK.get(risk or "", own), own, *limits])
 
 
 def listing(unit: Unit) -> tuple[list[tuple[str, str]], list[Scope], list[Grant]]:

@@ -131,7 +131,7 @@ class Tokens:
     def mint(self, unit: Unit, order: Order) -> Token:
         """Sign what was decided, and record it."""
         now, caller = unit.tx.moment, order.holder
-        ends = now + scopes.lifetime(unit, order.scopes, risk=order.risk)
+        ends = now + scopes.lifetime(unit, order.scopes, holder=caller, risk=order.risk)
         if order.not_after is not None:
             ends = min(ends, order.not_after)
         claims: dict[str, Any] = {

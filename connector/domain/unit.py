@@ -12,7 +12,7 @@ from connector.core import ids
 from connector.core.keys import KeyRing
 from connector.core.lives import LONGEST_DAYS
 from connector.domain.events import Action
-from connector.storage import audit, outbox, targets
+from connector.storage import audit, clients, outbox, targets
 from connector.storage.db import Database, Transaction
 
 
@@ -22,7 +22,8 @@ class Caller:
     line) or `system` (worker, sealer).
 
     `own_only`: it may see and touch only what it has created; `if_match`: it must name the version that it changes; `rate`: requests
-    per second, 0 for no limit. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
+    per second, 0 for no limit; `park_members`: it may name members of groups before they are there; `token_minutes`: how long its access
+    tokens last. `person` is the id of the person on whose behalf it acts, if any; `reason` is the caller's own why.
     """
 
     kind: str
@@ -36,6 +37,8 @@ class Caller:
     own_only: bool = False
     if_match: bool = False
     rate: int = 0
+    park_members: bool = False
+    token_minutes: int = 10
 
     def because(self, reason: str) -> "Caller":
         return replace(self, reason=reason)
@@ -70,10 +73,13 @@ class Unit:
             event["reason"] = self.by.reason
         body = canonical(event)
         mac = hmac.digest(self._mac_key, body, "sha256").hex()
-        audit.add(self.tx, audit.EventRow(event["id"], self.tx.now, action.value, subject_id, body.decode(), mac))
+        audit.add(self.tx, event["id"], action=action.value, subject_id=subject_id, body=body.decode(), mac=mac)
 
     def look(self, agent_ids: Iterable[str], *, priority: int) -> None:
         """Ask the worker to look at these agents at every target."""
+        agent_ids = list(agent_ids)
+        if not agent_ids:
+            return
         destinations = [f"target:{name}" for name in targets.names(self.tx)]
         if destinations:
             self._enqueue(agent_ids, destinations, priority)
@@ -113,6 +119,10 @@ class Domain:
     def change(self, by: Caller) -> Iterator[Unit]:
         """A unit that may write; commits at the end, or not at all."""
         with self.database.transaction() as tx:
+            if (
+                by.park_members
+            ):  # one at a time, before any other lock: or a member and its resource could miss each other
+                clients.hold(tx, by.id)
             yield Unit(tx, by, self.mac_key, self.longest_days)
 
     @contextmanager

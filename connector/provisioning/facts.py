@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from connector.domain import agents
+from connector.domain import agents, lifecycle
 from connector.domain.schema import ENTERPRISE, GOVERNANCE
 from connector.domain.unit import Unit
 from connector.mapping.schema import Mapping as AgentMapping
@@ -77,7 +77,7 @@ def gather_many(
             **{name: value for name, value in document.items() if name != GOVERNANCE},
             "id": id,
             "externalId": called.get(id),
-            "governance": document.get(GOVERNANCE, {}),
+            "governance": {"lifecycleState": lifecycle.implied(agent.active), **document.get(GOVERNANCE, {})},
             "groups": [name for group_id, name in joined.get(id, []) if group_id not in theirs],
             "connector": {"baseUrl": base_url, "domain": urlsplit(base_url).hostname or ""},
         }

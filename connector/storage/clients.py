@@ -23,6 +23,8 @@ class Client:
     if_match: bool = False
     rate: int = 0
     static_bearer: bool = False
+    park_members: bool = False
+    token_minutes: int = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Trust:
 
 _COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]
 _by_id = Prepared(sa.select(*_COLUMNS).where(t.client.c.id == sa.bindparam("id")))
+_hold = Prepared(sa.select(t.client.c.id).where(t.client.c.id == sa.bindparam("id")).with_for_update(key_share=True))
 _TRUST = [t.trust.c[name] for name in Trust.__dataclass_fields__]
 
 
@@ -53,6 +56,11 @@ def by_id(tx: Transaction, id: str) -> Client | None:
 def by_name(tx: Transaction, name: str) -> Client | None:
     row = tx.execute(sa.select(*_COLUMNS).where(t.client.c.name == name)).first()
     return _client(tuple(row)) if row else None
+
+
+def hold(tx: Transaction, id: str) -> None:
+    """Until the transaction ends, no other that holds this client goes on."""
+    _hold.first(tx, id=id)
 
 
 def everyone(tx: Transaction) -> list[Client]:
@@ -98,7 +106,7 @@ def remove_trust(tx: Transaction, client_id: str, id: str) -> bool:
 
 
 def _client(row: Any) -> Client:
-    id, name, scopes, profile, dialect, active, created, own_only, if_match, rate, static_bearer = row
+    id, name, scopes, profile, dialect, active, created, own_only, if_match, rate, static_bearer, park, minutes = row
     return Client(
         id,
         name,
@@ -111,4 +119,6 @@ def _client(row: Any) -> Client:
         bool(if_match),
         rate,
         bool(static_bearer),
+        bool(park),
+        minutes,
     )

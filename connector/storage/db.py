@@ -3,7 +3,7 @@
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from connector.storage.folding import create_fold
 from connector.storage.group_commit import GroupCommit
 from connector.storage.session import Session
 
-SCHEMA = "0006"  # the newest file of migrations/versions; a test compares them
+SCHEMA = "0009"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _SESSIONS = 48
@@ -55,7 +55,9 @@ class Transaction:
         return to_text(self.moment)
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Run a Core statement."""
+        """Run a Core statement, which sees what was put off."""
+        if self._put_off:
+            self.flush()
         return self._session.connection.execute(statement, parameters)
 
     @property
@@ -89,12 +91,12 @@ class Transaction:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone where it raises, and the transaction goes on."""
+        self.flush()  # what came before stays, whatever becomes of this
         self._driver.execute("SAVEPOINT step")
-        before = len(self._put_off)
         try:
             yield
         except BaseException:
-            del self._put_off[before:]
+            self._put_off.clear()
             self._driver.execute("ROLLBACK TO SAVEPOINT step")
             self._driver.execute("RELEASE SAVEPOINT step")
             raise
@@ -137,17 +139,13 @@ class Database:
                 raise
             raise meant from problem
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Transaction]:
+    def snapshot(self) -> AbstractContextManager[Transaction]:
         """Read only; every statement sees the same state."""
-        with self._begun(writing=False) as transaction:
-            yield transaction
+        return self._begun(writing=False)
 
-    @contextmanager
-    def glance(self) -> Iterator[Transaction]:
+    def glance(self) -> AbstractContextManager[Transaction]:
         """For one reading statement: it is a transaction by itself, which spares PostgreSQL two messages."""
-        with self._begun(writing=None) as transaction:
-            yield transaction
+        return self._begun(writing=None)
 
     @contextmanager
     def _begun(self, *, writing: bool | None) -> Iterator[Transaction]:

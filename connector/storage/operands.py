@@ -227,9 +227,10 @@ def _ownerships(view: View, role: str) -> Relation:
         ("value",): text(o.c.holder_id),
         ("display",): text(display if view.sqlite else sa.collate(display, "C")),
     }
+    columns[("type",)] = text(_type_of(other.c.kind))
     if role == "owner":
         primary = sa.case((o.c.accountable, sa.true()))
-        columns |= {("type",): text(_type_of(other.c.kind)), ("primary",): Operand(primary, primary)}
+        columns[("primary",)] = Operand(primary, primary)
     joined = o.join(other, other.c.id == o.c.holder_id)
     return Relation(joined, o.c.agent_id, (o.c.role == role,), Related(view, columns), frozenset({("value",)}))
 

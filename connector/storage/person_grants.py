@@ -24,7 +24,7 @@ class PersonGrant:
     redirect_uri: str | None
     challenge: str | None
     jkt: str | None
-    authenticated: str
+    proven: str | None
     context: str | None
     expires: str
     used: str | None = None

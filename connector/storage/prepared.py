@@ -26,7 +26,7 @@ class Prepared:
         return tx.run(*self._bound(tx, values))
 
     def later(self, tx: "Transaction", **values: Any) -> None:
-        """Run it at the end of the transaction, which reads nothing of it: all of one kind go in one go."""
+        """Run it at the end of the transaction, all of one kind in one go; or before that, where a Core statement may ask for it."""
         tx.put_off(*self._bound(tx, values))
 
     def _bound(self, tx: "Transaction", values: dict[str, Any]) -> tuple[str, Any]:

@@ -24,12 +24,13 @@ _keep_gone = f"INSERT INTO searchable_gone SELECT n, key FROM searchable WHERE r
 
 
 def add(tx: Transaction, resource_id: str, values: Iterable[tuple[str, str]]) -> None:
-    """Rows for these (attribute, key) pairs."""
+    """Rows for these (attribute, key) pairs, written at the end of the transaction, or before somebody asks for them."""
     for attribute, key in values:
-        _add(tx, attribute=attribute, key=key, resource_id=resource_id)
+        _add.later(tx, attribute=attribute, key=key, resource_id=resource_id)
 
 
 def remove(tx: Transaction, resource_id: str) -> None:
+    tx.flush()
     if tx.sqlite:
         tx.run(_keep_gone, (resource_id,))  # the index of trigrams can forget a value only by knowing it
     _remove(tx, id=resource_id)

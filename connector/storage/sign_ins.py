@@ -13,13 +13,15 @@ _q, _s = t.sign_in_request.c, t.person_session.c
 
 @dataclass(frozen=True)
 class Request:
-    """`browser` and `relay_state` are fingerprints of what that browser holds and brings back."""
+    """`browser` and `relay_state` are fingerprints of what that browser holds and brings back; `contexts` are separated by spaces."""
 
     id: str
     idp: str
     browser: str
     relay_state: str
     next: str
+    forced: bool
+    contexts: str
     expires: str
 
 
@@ -36,7 +38,7 @@ class Session:
     session_index: str | None
     roles: str
     context: str | None
-    authenticated: str
+    proven: str | None
     begun: str
     seen: str
     expires: str

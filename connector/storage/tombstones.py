@@ -21,7 +21,7 @@ def put(tx: Transaction, kind: str, resource_id: str, name: str, known_by: Itera
     """`known_by` are further names, e-mail addresses and the like under which nobody is to come back unnoticed."""
     _insert(tx, resource_id=resource_id, kind=kind, name=name, deleted=tx.now)
     for key in sorted({comparison_key(one) for one in known_by}):
-        _insert_key(tx, kind=kind, key=key, resource_id=resource_id)
+        _insert_key.later(tx, kind=kind, key=key, resource_id=resource_id)
 
 
 def known_by(tx: Transaction, kind: str, names: Iterable[str]) -> list[str]:

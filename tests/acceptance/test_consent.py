@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
 import requests
@@ -92,12 +92,20 @@ def place(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator[
         yield Place(here, bot, secret, asked_by)
 
 
-def test_authlib_gets_a_token_for_a_person_and_renews_it_until_they_revoke(place: Place) -> None:
+@pytest.mark.parametrize("pushed", [False, True], ids=["in the address", "pushed"])
+def test_authlib_gets_a_token_for_a_person_and_renews_it_until_they_revoke(place: Place, pushed: bool) -> None:
     person = place.browser()
     session = OAuth2Session(
         place.bot, place.secret, scope="files.read", redirect_uri=CALLBACK, code_challenge_method="S256"
     )
     address, state = session.create_authorization_url(f"{place.site.url}/oauth/authorize", code_verifier=VERIFIER)
+    if pushed:
+        proof = session.client_auth(session.token_endpoint_auth_method)
+        form = dict(parse_qsl(urlsplit(address).query))
+        told = session.post(f"{place.site.url}/oauth/par", data=form, auth=proof, withhold_token=True)
+        assert told.status_code == 201, told.text
+        query = urlencode({"client_id": place.bot, "request_uri": told.json()["request_uri"]})
+        address = f"{place.site.url}/oauth/authorize?{query}"
     back = place.walk(person, address)
 
     token = session.fetch_token(
@@ -121,7 +129,8 @@ def test_authlib_gets_a_token_for_a_person_and_renews_it_until_they_revoke(place
 def test_our_client_asks_with_a_key_and_believes_only_its_own_server(place: Place) -> None:
     person = place.browser()
     client = AgentClient(place.site.url, Secret(place.bot, place.secret), dpop=DPoPKey())
-    question = client.authorize(place.bot, CALLBACK, "files.read", resource=FILES)
+    question = client.authorize(place.bot, CALLBACK, "files.read", resource=FILES, pushed=True)
+    assert "files" not in question.url, "the address says nothing of what is asked"
     back = place.walk(person, question.url)
 
     for forged in (
@@ -137,5 +146,7 @@ def test_our_client_asks_with_a_key_and_believes_only_its_own_server(place: Plac
     assert client.refresh(token).text != token.text
     silent = client.authorize(place.bot, CALLBACK, "files.read", prompt="none")
     assert client.code(silent, place.walk(person, silent.url)).scopes == {"files.read"}
+    with pytest.raises(TokenRefused, match="invalid_scope"):
+        client.authorize(place.bot, CALLBACK, "files.write", pushed=True)
     with pytest.raises(TokenRefused, match="login_required"):
         client.code(silent, place.walk(place.browser(), silent.url))

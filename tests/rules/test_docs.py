@@ -12,7 +12,7 @@ from connector.app import create_app
 from connector.cli.main import main
 from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.domain.events import Action
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 from connector.edges.saml.sp.sentences import SENTENCES
 from connector.parts import assemble
 from connector.settings import Settings

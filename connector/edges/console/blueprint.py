@@ -66,8 +66,8 @@ def blueprint(domain: Domain, *, base_url: str, sessions: Sessions) -> flask.Blu
     @found.get("/signin")
     def signin() -> flask.Response:
         next = flask.request.args.get("next", "/")
-        fresh = "fresh" in flask.request.args
-        return pages.page("signin.html", choices=choices(), next=next, fresh=fresh, person=sessions.current())
+        fresh, acr = "fresh" in flask.request.args, flask.request.args.get("acr", "")
+        return pages.page("signin.html", choices=choices(), next=next, fresh=fresh, acr=acr, person=sessions.current())
 
     @found.get("/console.css")
     def style() -> flask.Response:

@@ -46,16 +46,18 @@ class Sessions:
         kept: SignedIn | None = getattr(flask.g, _KEPT)
         return kept
 
-    def required(self, *, since: datetime | None = None) -> SignedIn:
+    def required(self, *, since: datetime | None = None, contexts: tuple[str, ...] = ()) -> SignedIn:
         """The same; SignInFirst where nobody is, which brings them back to this page after they have signed in.
 
-        Who has proved themselves to the IdP before `since` does so again.
+        Who is not known to have proved themselves to the IdP after `since` does so again, and who has done so by none of the
+        `contexts`, if there are any.
         """
         found = self.current()
-        stale = found is not None and since is not None and found.authenticated < since
-        if found is None or stale:
+        if found is None or not found.has_proved(since) or (contexts and found.context not in contexts):
             here = flask.request.full_path.rstrip("?") if flask.request.method == "GET" else "/"
-            raise SignInFirst(f"/signin?next={quote(here, safe='/')}{'&fresh=1' if stale else ''}")
+            fresh = "" if since is None else "&fresh=1"
+            wish = f"&acr={quote(' '.join(contexts))}" if contexts else ""
+            raise SignInFirst(f"/signin?next={quote(here, safe='/')}{fresh}{wish}")
         return found
 
     def checked(self) -> SignedIn:

@@ -100,7 +100,7 @@ def read(query: MultiDict[str, str], to: ReturnAddress) -> AuthorizationRequest:
         max_age = 0
     if max_age is not None:
         max_age = max(max_age, _MIN_AGE)
-    return AuthorizationRequest(asked, prompts, max_age, tuple(query.get("acr_values", "").split()))
+    return AuthorizationRequest(asked, prompts, max_age, _contexts(query))
 
 
 def _challenge(query: MultiDict[str, str]) -> str:
@@ -123,6 +123,13 @@ def _prompts(query: MultiDict[str, str]) -> frozenset[str]:
     found = frozenset(query.get("prompt", "").split())
     if found - _PROMPTS or ("none" in found and len(found) > 1):
         raise OAuthError("invalid_request", "prompt must be none, or login, consent or both")
+    return found
+
+
+def _contexts(query: MultiDict[str, str]) -> tuple[str, ...]:
+    found = tuple(query.get("acr_values", "").split())
+    if not all(one.isascii() and one.isprintable() for one in found):
+        raise OAuthError("invalid_request", "acr_values must be URIs, separated by spaces")
     return found
 
 

@@ -1,21 +1,24 @@
 """The authorization endpoint: a person who is signed in is asked whether an agent may act for them, and the agent gets a code.
 
-The whole request is in the address, of the question and of the answer alike, and is read anew each time. What the page has shown is
-sealed into its form: allowed is what was read by that person in that session, and nothing else.
+The whole request, or the name of one that was pushed, is in the address, of the question and of the answer alike, and is read anew each
+time. What the page has shown is sealed into its form: allowed is what was read by that person in that session, and nothing else.
 """
 
 import hmac
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import flask
+from werkzeug.datastructures import MultiDict
 
 from connector.core.clock import from_text
 from connector.core.errors import Denied, Invalid
-from connector.domain import consents, person_grants
+from connector.domain import consents, person_grants, person_sessions, pushed_requests
 from connector.domain.consents import Offer
 from connector.domain.person_sessions import SignedIn
-from connector.domain.unit import Domain
+from connector.domain.sign_in import UNMET
+from connector.domain.unit import Domain, Unit
 from connector.edges.oauth import authorization_request
 from connector.edges.oauth.authorization_request import LONGEST, AuthorizationRequest, ReturnAddress
 from connector.edges.oauth.door import PREFIX
@@ -29,7 +32,7 @@ class Sessions(Protocol):
     """Who is signed in."""
 
     def current(self) -> SignedIn | None: ...
-    def required(self, *, since: datetime | None = None) -> SignedIn: ...
+    def required(self, *, since: datetime | None = None, contexts: tuple[str, ...] = ()) -> SignedIn: ...
     def checked(self) -> SignedIn: ...
 
 
@@ -41,9 +44,23 @@ class Pages(Protocol):
     ) -> flask.Response: ...
 
 
-def blueprint(domain: Domain, *, base_url: str, sessions: Sessions, pages: Pages) -> flask.Blueprint:
-    """`/oauth/authorize`; its errors before the client is known are pages (connector/app.py)."""
-    routes = _Routes(domain, base_url, sessions, pages)
+@dataclass(frozen=True)
+class _Question:
+    """What an agent asks, where the answer goes, and the request_uri by which it was pushed, if it was."""
+
+    to: ReturnAddress
+    parameters: MultiDict[str, str]
+    pushed: str | None
+
+    def use_up(self, unit: Unit) -> None:
+        """One answer to each that was pushed."""
+        if self.pushed is not None:
+            pushed_requests.use_up(unit, self.pushed)
+
+
+def blueprint(domain: Domain, *, base_url: str, sessions: Sessions, pages: Pages, only_pushed: bool) -> flask.Blueprint:
+    """`/oauth/authorize`; its errors before the client is known are pages (connector/app.py). `only_pushed`: of whatever agent."""
+    routes = _Routes(domain, base_url, sessions, pages, only_pushed)
     found = flask.Blueprint("authorize", __name__)
     found.add_url_rule(f"{PREFIX}/authorize", view_func=routes.ask, methods=["GET"])
     found.add_url_rule(f"{PREFIX}/authorize", view_func=routes.answer, methods=["POST"])
@@ -51,18 +68,20 @@ def blueprint(domain: Domain, *, base_url: str, sessions: Sessions, pages: Pages
 
 
 class _Routes:
-    def __init__(self, domain: Domain, issuer: str, sessions: Sessions, pages: Pages) -> None:
+    def __init__(self, domain: Domain, issuer: str, sessions: Sessions, pages: Pages, only_pushed: bool) -> None:
         self._domain = domain
         self._issuer = issuer
         self._sessions = sessions
         self._pages = pages
+        self._only_pushed = only_pushed
         self._key = domain.keys.derive("consent page")
 
     def ask(self) -> flask.Response:
         """Ask the person, or answer at once where nothing is to be asked or nothing may be."""
-        to = self._return_address()
+        question = self._question()
+        to = question.to
         try:
-            request = _read(to)
+            request = self._read(question)
             with self._domain.view() as unit:
                 consents.check(unit, request.asked, own=self._issuer)
             person = self._person(request)
@@ -72,12 +91,13 @@ class _Routes:
                 moment = unit.tx.now
             if offer.standing is not None and "consent" not in request.prompts:
                 with self._domain.change(person.caller) as unit:
+                    question.use_up(unit)
                     code = person_grants.code(unit, request.asked, offer, person)
                 return _sent(to.answer(code=code))
             if "none" in request.prompts:
                 raise OAuthError("consent_required", "the person has not allowed this, or no longer")
         except (OAuthError, Denied) as problem:
-            return _refused(to, problem)
+            return self._refused(question, problem)
         return self._pages.page(
             "consent.html",
             leads_to=to.uri,
@@ -93,12 +113,14 @@ class _Routes:
     def answer(self) -> flask.Response:
         """What the person has decided."""
         person = self._sessions.checked()
-        to = self._return_address()
+        question = self._question()
+        to = question.to
         try:
-            asked = _read(to).asked
+            asked = self._read(question).asked
             with self._domain.change(person.caller) as unit:
                 offer = consents.offer(unit, asked, person.person_id, own=self._issuer)
                 self._check_shown(person, offer, unit.tx.moment)
+                question.use_up(unit)
                 if not self._allowed():
                     consents.refuse(unit, asked, offer)
                     return _sent(to.answer(error="access_denied", error_description="the person has refused"))
@@ -109,30 +131,51 @@ class _Routes:
                 consents.give(unit, asked, offer, person.person_id, term)
                 code = person_grants.code(unit, asked, offer, person)
         except (OAuthError, Denied) as problem:
-            return _refused(to, problem)
+            return self._refused(question, problem)
         return _sent(to.answer(code=code))
 
-    def _return_address(self) -> ReturnAddress:
+    def _question(self) -> _Question:
+        """Of what was pushed nothing else in the address counts (RFC 9101 section 6.3)."""
         if not flask.request.query_string.isascii():
             raise Invalid("the address has characters that must be percent-encoded")
+        parameters, uri = flask.request.args, flask.request.args.get("request_uri", "")
         with self._domain.view() as unit:
-            return authorization_request.return_address(unit, flask.request.args, issuer=self._issuer)
+            if uri.startswith(pushed_requests.PREFIX):
+                parameters = MultiDict(pushed_requests.recalled(unit, parameters.get("client_id", ""), uri))
+            to = authorization_request.return_address(unit, parameters, issuer=self._issuer)
+        return _Question(to, parameters, uri if parameters is not flask.request.args else None)
+
+    def _read(self, question: _Question) -> AuthorizationRequest:
+        if len(flask.request.query_string) > LONGEST:
+            raise OAuthError("invalid_request", f"the query must have {LONGEST} characters at most: push the request")
+        if question.pushed is None:
+            with self._domain.view() as unit:
+                if self._only_pushed or pushed_requests.is_needed(unit, question.to.agent_id):
+                    raise OAuthError("invalid_request", "the request must be pushed (RFC 9126)")
+        return authorization_request.read(question.parameters, question.to)
+
+    def _refused(self, question: _Question, problem: OAuthError | Denied) -> flask.Response:
+        if question.pushed is not None:
+            with self._domain.change(person_sessions.BROWSER) as unit:
+                pushed_requests.discard(unit, question.pushed)
+        told = question.to.answer(error=told_as(problem)[1], error_description=_quotable(problem.detail))
+        return _sent(told)
 
     def _person(self, request: AuthorizationRequest) -> SignedIn:
         """Who is there, fresh enough; others sign in first, unless nothing may be asked (OIDC core section 3.1.2.1)."""
         since = None
         if request.max_age is not None:
             since = self._domain.database.clock() - timedelta(seconds=request.max_age)
-        if "none" in request.prompts:
-            found = self._sessions.current()
-            if found is None or (since is not None and found.authenticated < since):
-                raise OAuthError("login_required", "the person must sign in first")
-        found = self._sessions.required(since=since)
-        if request.contexts and found.context not in request.contexts:
+        found = self._sessions.current()
+        quiet, tried = "none" in request.prompts, UNMET in flask.request.query_string.decode().split("&")
+        if quiet and (found is None or not found.has_proved(since)):
+            raise OAuthError("login_required", "the person must sign in first")
+        unmet = bool(request.contexts) and (found is None or found.context not in request.contexts)
+        if unmet and (quiet or tried):
             raise OAuthError(
                 "unmet_authentication_requirements", "the person's IdP signed them in by none of acr_values"
             )
-        return found
+        return self._sessions.required(since=since, contexts=request.contexts)
 
     def _allowed(self) -> bool:
         decision = flask.request.form.get("decision")
@@ -152,16 +195,6 @@ class _Routes:
         genuine = hmac.compare_digest(shown.encode(), self._seal(person, offer, moment).encode())
         if not genuine or now - from_text(moment) > _PAGE_LIFE:
             raise Invalid("the page is out of date: go back, reload it, and read it again", field="shown")
-
-
-def _read(to: ReturnAddress) -> AuthorizationRequest:
-    if len(flask.request.query_string) > LONGEST:
-        raise OAuthError("invalid_request", f"the query must have {LONGEST} characters at most")
-    return authorization_request.read(flask.request.args, to)
-
-
-def _refused(to: ReturnAddress, problem: OAuthError | Denied) -> flask.Response:
-    return _sent(to.answer(error=told_as(problem)[1], error_description=_quotable(problem.detail)))
 
 
 def _quotable(sentence: str) -> str:

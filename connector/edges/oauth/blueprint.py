@@ -31,8 +31,9 @@ def blueprint(
     federation: Federation,
     door: Door,
     proofs: Proofs,
+    only_pushed: bool,
 ) -> Blueprint:
-    """The edge below /oauth, and the RFC 8414 and RFC 9728 metadata."""
+    """The edge below /oauth, and the RFC 8414 and RFC 9728 metadata. `only_pushed`: authorization requests, of whatever agent."""
     edge = Blueprint("oauth", __name__)
 
     @edge.post(f"{PREFIX}/token")
@@ -87,13 +88,14 @@ def blueprint(
             headers={"Cache-Control": "max-age=300"},
         )
 
-    _mount_metadata(edge, base_url, grants)
+    described = metadata.authorization_server(base_url, PREFIX, grants.table, only_pushed=only_pushed)
+    _mount_metadata(edge, base_url, described)
     return edge
 
 
-def _mount_metadata(edge: Blueprint, base_url: str, grants: Grants) -> None:
+def _mount_metadata(edge: Blueprint, base_url: str, server: dict[str, Any]) -> None:
     described = {
-        "oauth-authorization-server": orjson.dumps(metadata.authorization_server(base_url, PREFIX, grants.table)),
+        "oauth-authorization-server": orjson.dumps(server),
         "oauth-protected-resource": orjson.dumps(metadata.protected_resource(base_url, PREFIX)),
     }
 

@@ -48,13 +48,14 @@ class Presented:
 
 @dataclass(frozen=True)
 class Audiences:
-    """What an assertion may be addressed to: the issuer (RFC 10070), or the token endpoint (RFC 7523 as many clients do it).
+    """What an assertion may be addressed to: the issuer (RFC 10070), or the token endpoint (RFC 7523 as many clients do it), or that
+    for pushed requests (RFC 9126 section 2).
 
     One that says by its typ that it follows RFC 10070 is for the issuer, and nobody else.
     """
 
     issuer: str
-    token_endpoint: str
+    endpoints: tuple[str, ...]
 
 
 def decode_basic(header: str | None) -> tuple[str, str] | None:
@@ -164,7 +165,7 @@ def _by_assertion(unit: Unit, presented: Presented, audiences: Audiences) -> Pro
     newest = (
         _type_of(token) == "client-authentication+jwt"
     )  # RFC 10070 section 4: the issuer as the only value, not a list
-    accepted = (audiences.issuer,) if newest else (audiences.issuer, audiences.token_endpoint)
+    accepted = (audiences.issuer,) if newest else (audiences.issuer, *audiences.endpoints)
     if newest and not isinstance(claims.get("aud"), str):
         wrong.append("aud")
     _check_claims(unit, claims, holder, wrong, accepted)

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import flask
+from werkzeug import Request
 
 from connector.core.errors import Unauthenticated
-from connector.domain import clients, credentials
+from connector.domain import clients, credentials, failed_attempts
 from connector.domain.arrival import Arrival
 from connector.domain.credentials import Credential
 from connector.domain.events import Action
@@ -33,12 +34,12 @@ class Door:
     ) -> None:
         self._domain = domain
         self._base_url = base_url
-        self._audiences = Audiences(base_url, f"{base_url}{PREFIX}/token")
+        self._audiences = Audiences(base_url, (f"{base_url}{PREFIX}/token", f"{base_url}{PREFIX}/par"))
         self._federation = federation
         self._attempts = attempts
         self._certificates = certificates
 
-    def shown(self, request: flask.Request) -> Shown:
+    def shown(self, request: Request) -> Shown:
         """What a request shows beside its token."""
         found = self._certificates.shown(request.environ)
         thumbprint = found.thumbprint if found else None
@@ -84,25 +85,34 @@ class Door:
         try:
             yield
         except Unauthenticated as refusal:
-            self._attempts.failed(who, address)
-            if isinstance(refusal, Refused):
-                self._remember(refusal, address)
+            if not isinstance(refusal, Refused) or not self._remembered(refusal, who, address):
+                self._attempts.failed(who, address)
             raise
-        self._attempts.succeeded(who, address)
+        if self._attempts.succeeded(who, address):
+            with self._domain.change(SYSTEM) as unit:
+                failed_attempts.forget(unit, who, address)
 
     def _note(self, caller: Caller, credential: Credential | None) -> None:
         if credential is not None and credentials.unnoted(credential, self._domain.database.clock()):
             with self._domain.change(SYSTEM) as unit:
                 credentials.used(unit, caller.kind, credential)
 
-    def _remember(self, refusal: Refused, address: str) -> None:
-        """An event of the failure, for clients and agents that there are: a stranger's guesses shall not fill the audit log."""
+    def _remembered(self, refusal: Refused, who: str, address: str) -> bool:
+        """An event of the failure, and a count that all processes share, for clients and agents that there are: a stranger's guesses
+        shall not fill the database. Whether it is one of them.
+        """
         if refusal.holder is None:
-            return
+            return False
         with self._domain.change(SYSTEM) as unit:
             kind = clients.kind_of(unit, refusal.holder)
-            if kind is not None:
-                unit.record(Action.CLIENT_REFUSED, kind, refusal.holder, why=refusal.why, address=address)
+            if kind is None:
+                return False
+            unit.record(Action.CLIENT_REFUSED, kind, refusal.holder, why=refusal.why, address=address)
+            if not self._attempts.limit:
+                return True
+            count, age = failed_attempts.count(unit, who, address, window=self._attempts.window)
+        self._attempts.learn(who, address, count, age)
+        return True
 
 
 def _single(form: Any) -> None:

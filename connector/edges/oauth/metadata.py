@@ -8,13 +8,15 @@ from connector.domain.clients import AGENT_SCOPE, SCOPES
 from connector.edges.oauth.client_auth import METHODS
 
 
-def authorization_server(base_url: str, prefix: str, grants: Iterable[str]) -> dict[str, Any]:
-    """RFC 8414 section 2, with RFC 8705 section 3.3, RFC 9449 section 5.1 and RFC 9207 section 3."""
+def authorization_server(base_url: str, prefix: str, grants: Iterable[str], *, only_pushed: bool) -> dict[str, Any]:
+    """RFC 8414 section 2, with RFC 8705 section 3.3, RFC 9449 section 5.1, RFC 9207 section 3 and RFC 9126 section 5."""
     algorithms = list(ASSERTION_ALGORITHMS)
     found: dict[str, Any] = {
         "issuer": base_url,
         "authorization_endpoint": f"{base_url}{prefix}/authorize",
         "token_endpoint": f"{base_url}{prefix}/token",
+        "pushed_authorization_request_endpoint": f"{base_url}{prefix}/par",
+        "require_pushed_authorization_requests": only_pushed,
         "introspection_endpoint": f"{base_url}{prefix}/introspect",
         "revocation_endpoint": f"{base_url}{prefix}/revoke",
         "jwks_uri": f"{base_url}{prefix}/jwks",

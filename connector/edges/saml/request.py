@@ -20,6 +20,13 @@ from connector.edges.saml.xml import Element
 
 SKEW = timedelta(minutes=5)  # either way (IIP-G01); also how long a request may be on its way
 _ID = re.compile(r"^[A-Za-z_][A-Za-z0-9_.\-]{0,255}$")
+_STRENGTH = (names.CONTEXT_PASSWORD, names.CONTEXT_PROTECTED_PASSWORD, names.CONTEXT_TLS_CLIENT)  # the weakest first
+_COMPARISONS: dict[str, Callable[[int], bool]] = {  # core 3.3.2.2.1
+    "exact": lambda beyond: beyond == 0,
+    "minimum": lambda beyond: beyond >= 0,
+    "maximum": lambda beyond: beyond <= 0,
+    "better": lambda beyond: beyond > 0,
+}
 _ALWAYS = (None, names.UNSPECIFIED, names.PERSISTENT, names.TRANSIENT)
 
 
@@ -248,12 +255,24 @@ def _name_id(request: AuthnRequest, chosen: str) -> None:
 
 
 def _context(message: Message, request: AuthnRequest) -> None:
-    """Core 3.3.2.2.1. Our classes have no order, so only equality can be shown, and nothing is better than anything."""
-    if not request.contexts:
-        return
-    met = message.context in request.contexts or names.CONTEXT_UNSPECIFIED in request.contexts
-    if not met or request.comparison not in ("exact", "minimum", "maximum"):
+    if request.contexts and not _is_met(message.context, request.contexts, request.comparison):
         raise Declined("the agent did not authenticate that way", status=(names.RESPONDER, names.NO_AUTHN_CONTEXT))
+
+
+def _is_met(context: str, asked: tuple[str, ...], comparison: str) -> bool:
+    fits = _COMPARISONS.get(comparison)
+    found = [_beyond(context, one) for one in asked]
+    every = all if comparison == "better" else any
+    return fits is not None and every(one is not None and fits(one) for one in found)
+
+
+def _beyond(context: str, other: str) -> int | None:
+    """How much stronger a context is; None where nobody can tell: the order is one of our own classes."""
+    if other in (context, names.CONTEXT_UNSPECIFIED):
+        return 0
+    if context not in _STRENGTH or other not in _STRENGTH:
+        return None
+    return _STRENGTH.index(context) - _STRENGTH.index(other)
 
 
 _WISHES: tuple[Callable[[Message, AuthnRequest], None], ...] = (_no_subject, _context)

@@ -49,6 +49,7 @@ class Collection:
         self.table = table
         self._cursors = cursors
         self._clock = clock
+        self._root = root
         self._listed = _listed(table, tuple(entries), f"{root}/{table.endpoint}")
 
     @property
@@ -69,7 +70,8 @@ class Collection:
         """A page, as of any other resource type."""
         filter = None
         if query.filter:
-            filter = parse_filter(self.table, query.filter, profile=PROFILES[caller.profile])
+            profile = PROFILES[caller.profile]
+            filter = parse_filter(self.table, query.filter, profile=profile, root=self._root)
         sort = parse_sort(self.table, query.sort_by, query.sort_order)
         chosen = render.selection(self.table, query.attributes, query.excluded)
         found = [one for one in self._listed if filter is None or matches(filter, one.document)]

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 
 from connector.core.errors import NotFound
+from connector.domain.clients import DIALECTS
+from connector.domain.schema import GROUP
 from connector.edges.scim import cursor, schema
 from connector.edges.scim.bulk import MAX_OPERATIONS
 from connector.edges.scim.catalogue import Collection
@@ -22,14 +24,22 @@ class Discovery:
     def __init__(self, base_url: str, collections: Mapping[str, Collection]) -> None:
         self._root = f"{base_url}/scim/v2"
         self._collections = collections
-        served = [*schema.TABLES, *collections]
-        self._configs = {dialect: self._config(dialect) for dialect in schema.HIDDEN}
-        self._types = {key: self._located("ResourceTypes", one) for key, one in schema.type_documents(served).items()}
+        served = {dialect: [*schema.tables(dialect), *collections] for dialect in DIALECTS}
+        self._configs = {dialect: self._config(dialect) for dialect in DIALECTS}
+        self._types = {
+            dialect: {key: self._located("ResourceTypes", one) for key, one in schema.type_documents(names).items()}
+            for dialect, names in served.items()
+        }
         self._schemas = {
             dialect: {
-                key: self._located("Schemas", one) for key, one in schema.schema_documents(served, dialect).items()
+                key: self._located("Schemas", one) for key, one in schema.schema_documents(names, dialect).items()
             }
-            for dialect in schema.HIDDEN
+            for dialect, names in served.items()
+        }
+        self._bare_groups = {
+            key: schema.without_member_display(one)
+            for key, one in self._schemas["wzdk"].items()
+            if key == GROUP.lower()
         }
 
     def config(self, dialect: str, profile: Profile) -> bytes:
@@ -38,17 +48,21 @@ class Discovery:
             config = {name: value for name, value in config.items() if name not in _NEWER}
         return orjson.dumps(config)
 
-    def types(self) -> bytes:
-        return _list(list(self._types.values()))
+    def types(self, dialect: str) -> bytes:
+        return _list(list(self._types[dialect].values()))
 
-    def type(self, name: str) -> bytes:
-        return _one(self._types, name, "resource type")
+    def type(self, name: str, dialect: str) -> bytes:
+        return _one(self._types[dialect], name, "resource type")
 
-    def schemas(self, dialect: str) -> bytes:
-        return _list(list(self._schemas[dialect].values()))
+    def schemas(self, dialect: str, profile: Profile) -> bytes:
+        return _list(list(self._described(dialect, profile).values()))
 
-    def schema(self, urn: str, dialect: str) -> bytes:
-        return _one(self._schemas[dialect], urn, "schema")
+    def schema(self, urn: str, dialect: str, profile: Profile) -> bytes:
+        return _one(self._described(dialect, profile), urn, "schema")
+
+    def _described(self, dialect: str, profile: Profile) -> dict[str, dict[str, Any]]:
+        found = self._schemas[dialect]
+        return found if profile.member_display else found | self._bare_groups
 
     def _located(self, endpoint: str, document: dict[str, Any]) -> dict[str, Any]:
         kind = "Schema" if endpoint == "Schemas" else "ResourceType"
@@ -82,7 +96,7 @@ class Discovery:
             ],
             "meta": {"resourceType": "ServiceProviderConfig", "location": f"{self._root}/ServiceProviderConfig"},
         }
-        if dialect != "wzdk":  # the abbey draft's, for those that asked for it
+        if dialect in ("abbey", "superset"):  # the abbey draft's, for those that asked for it
             config["agentExtension"] = {
                 "supported": True,
                 "agentsSupported": True,

@@ -13,6 +13,7 @@ import orjson
 from connector.core.match import matches
 from connector.core.query import FALSE, TRUE, And, Compare, Element, Filter, Not, Operator, Or, Present, Value
 from connector.core.query import Attribute as Resolved
+from connector.edges.scim import references
 from connector.edges.scim.errors import ScimError
 from connector.edges.scim.paths import Path, home_of, resolved, split
 from connector.edges.scim.profiles import PROFILES, Profile
@@ -35,25 +36,28 @@ _OPERATORS: Mapping[str, set[str]] = {
     "binary": _EQUALITY,
     "complex": set(),
 }
-# Made when an answer is written, from the address that we are reached at: no stored value to search by.
-_UNSEARCHABLE = {"meta.location", *(f"{name}.$ref" for name in ("members", "groups", "owners", "sponsor", "parent"))}
 
 
 def parse_filter(
-    table: Table, text: str, *, profile: Profile = PROFILES["default"], across_types: bool = False
+    table: Table,
+    text: str,
+    *,
+    profile: Profile = PROFILES["default"],
+    across_types: bool = False,
+    root: str | None = None,
 ) -> Filter:
     """What the filter asks of resources of that type. ScimError `invalidFilter` where it cannot be read or served.
 
     `across_types`: the query spans resource types, and an attribute that this one does not define has no value
-    (RFC 7644 section 3.4.2.1); otherwise a name that is not known is an error.
+    (RFC 7644 section 3.4.2.1); otherwise a name that is not known is an error. `root` is the address that references begin with.
     """
-    return _parsed(table, text, profile, across_types)
+    return _parsed(table, text, profile, across_types, root)
 
 
 @lru_cache(maxsize=2048)
-def _parsed(table: Table, text: str, profile: Profile, across_types: bool) -> Filter:
+def _parsed(table: Table, text: str, profile: Profile, across_types: bool, root: str | None) -> Filter:
     tokens = Tokens(text, "invalidFilter")
-    found = Grammar(tokens, table, profile, across_types=across_types).either()
+    found = Grammar(tokens, table, profile, across_types=across_types, root=root).either()
     tokens.end()
     return found
 
@@ -70,11 +74,14 @@ class _Inside:
 class Grammar:
     """Reads one filter: `or` binds weakest, then `and`, then `not`, then parentheses."""
 
-    def __init__(self, tokens: Tokens, table: Table, profile: Profile, *, across_types: bool = False) -> None:
+    def __init__(
+        self, tokens: Tokens, table: Table, profile: Profile, *, across_types: bool = False, root: str | None = None
+    ) -> None:
         self._tokens = tokens
         self._table = table
         self._profile = profile
         self._across_types = across_types
+        self._root = root
 
     def either(self, inside: _Inside | None = None) -> Filter:
         terms = [self._both(inside)]
@@ -176,15 +183,17 @@ class Grammar:
         self, attribute: Attribute, path: tuple[str, ...], label: str, wrap: Wrap = lambda leaf: leaf
     ) -> Filter:
         """`operator value` behind an attribute. `path` leads to it from the data that is asked about; `wrap` puts the list around."""
-        if label in _UNSEARCHABLE:
-            other = label.rpartition(".")[0] + ".value"
-            hint = "; use id" if label == "meta.location" else f"; use {other}"
-            raise self._tokens.wrong(f"{label} cannot be searched by{hint}", field=label)
+        made = references.is_made(label)
+        if made and self._root is None:
+            detail = f"{label} does not choose elements; use {references.instead(label)}"
+            raise self._tokens.wrong(detail, field=label)
         if attribute.multi:
             wrap, path = _inside_of(wrap, _within(attribute, path)), ()
         operator, value, negated = self._operation(attribute, label)
         leaf: Filter
-        if value is None:
+        if made and self._root is not None:
+            leaf = references.asked(label, path, operator, cast(str | None, value), self._root, self._table.endpoint)
+        elif value is None:
             leaf = Present(resolved(attribute, path))
         else:
             value_of = attribute

@@ -7,11 +7,12 @@ import orjson
 from connector.domain import agents, applications, groups, people, resources
 from connector.domain.groups import MemberChange
 from connector.domain.resources import Record
+from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
 from connector.edges.scim.members import member_ids
 from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.render import Renderer, Selection
-from connector.edges.scim.schema import HIDDEN, TABLES, Table
+from connector.edges.scim.schema import HIDDEN, IDENTITIES, TABLES, Table, view_of
 from connector.edges.scim.validate import Body
 
 
@@ -51,9 +52,16 @@ class Agents:
         return agents.document(unit, record)
 
     def replace(self, unit: Unit, before: Record, read: Body) -> Record:
-        held = orjson.loads(before.document)
-        unseen = {name: held[name] for name in HIDDEN[unit.by.dialect] if name in held}
+        hidden = HIDDEN[view_of(self._table, unit.by.dialect)]
+        held = (
+            agents.document(unit, before) if GOVERNANCE in hidden else _parsed(before)
+        )  # a sponsor is beside the document
+        unseen = {name: held[name] for name in hidden if name in held}
         document = {"active": before.active, **unseen, **read.document}
+        if state := held.get(GOVERNANCE, {}).get(
+            "lifecycleState"
+        ):  # goes with `active`: PUT keeps what it does not name
+            document[GOVERNANCE] = {"lifecycleState": state, **document.get(GOVERNANCE, {})}
         return agents.amend(unit, before, document, read.external_id)
 
     def save(
@@ -68,7 +76,8 @@ class Agents:
         documents = agents.documents(unit, records)
         ids = [one.id for one in records]
         joined = resources.memberships(unit, ids) if chosen.wants("groups") else {}
-        used = applications.of_agents(unit, ids) if unit.by.dialect != "wzdk" else {}
+        view = view_of(self._table, unit.by.dialect)
+        used = applications.of_agents(unit, ids) if view != "wzdk" else {}
         facts = agents.facts(unit, ids)
         return [
             self._render.agent(
@@ -78,7 +87,7 @@ class Agents:
                 {**self._render.groups(joined.get(one.id, [])), **self._render.applications(used.get(one.id, []))},
                 facts[one.id],
                 chosen,
-                dialect=unit.by.dialect,
+                view=view,
             )
             for one in records
         ]
@@ -135,9 +144,9 @@ class Groups:
         groups.delete(unit, record)
 
     def texts(self, unit: Unit, records: list[Record], chosen: Selection) -> list[bytes]:
-        wanted = chosen.wants("members")
+        wanted, named = chosen.wants("members"), PROFILES[unit.by.profile].member_display
         return [
-            self._render.group(self._table, one, groups.members(unit, one.id) if wanted else [], chosen)
+            self._render.group(self._table, one, groups.members(unit, one.id) if wanted else [], chosen, named=named)
             for one in records
         ]
 
@@ -186,5 +195,5 @@ _CLASSES: dict[str, type[Agents] | type[People] | type[Groups] | type[Applicatio
 
 
 def kinds(render: Renderer) -> dict[str, Kind]:
-    """Every kind by its name in the domain."""
-    return {table.kind: _CLASSES[table.kind](table, render) for table in TABLES.values()}
+    """Every kind by its endpoint."""
+    return {table.endpoint: _CLASSES[table.kind](table, render) for table in (*TABLES.values(), IDENTITIES)}

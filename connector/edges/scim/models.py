@@ -1,6 +1,7 @@
-"""The schemas that we serve, as scim2-models classes. Used at start-up only, to compile tables and the /Schemas documents.
+"""The schemas that we serve, as scim2-models classes: people, groups, agents and applications.
 
-Agent: draft-wzdk-scim-agent-resource-00, with the attributes of draft-abbey-scim-agent-extension-00 as a superset.
+Used at start-up only, to compile tables and the /Schemas documents. Agent: draft-wzdk-scim-agent-resource-00, with the attributes of
+draft-abbey-scim-agent-extension-00 and of draft-wahl-scim-agent-schema-01 as a superset; our extension: governance_models.py.
 """
 
 from datetime import datetime
@@ -13,7 +14,6 @@ from scim2_models import (
     CaseExact,
     ComplexAttribute,
     Entitlement,
-    Extension,
     GroupMembership,
     Mutability,
     Reference,
@@ -134,6 +134,26 @@ class UsedApplication(ComplexAttribute):
     """How the agent belongs to it."""
 
 
+class OAuthClientIdentifier(ComplexAttribute):
+    name: str | None = None
+    """What this registration is called."""
+
+    description: str | None = None
+    """What it is for."""
+
+    client_id: Annotated[str | None, CaseExact.true] = None
+    """The OAuth client id of the agent there."""
+
+    issuer: Annotated[str | None, CaseExact.true] = None
+    """The authorization server."""
+
+    subject: Annotated[str | None, CaseExact.true] = None
+    """The `sub` of the tokens that it issues to the agent."""
+
+    audiences: Annotated[list[str] | None, CaseExact.true] = None
+    """Whom those tokens are for."""
+
+
 class Agent(Resource[Any]):
     """AI agent"""
 
@@ -180,6 +200,46 @@ class Agent(Resource[Any]):
 
     applications: Annotated[list[UsedApplication] | None, Mutability.read_only] = None
     """The applications that list the agent."""
+
+    o_auth_client_identifiers: list[OAuthClientIdentifier] | None = Field(
+        None, serialization_alias="oAuthClientIdentifiers", validation_alias="oAuthClientIdentifiers"
+    )
+    """How the agent is registered at authorization servers elsewhere."""
+
+
+class AgenticIdentity(Resource[Any]):
+    """AI agent, in the words of draft-wahl-scim-agent-schema-01: another view of an Agent"""
+
+    __schema__ = URN(schema.AGENTIC_IDENTITY)
+
+    display_name: Annotated[str | None, Required.true, Uniqueness.server, CaseExact.false] = None
+    """The agent's handle, unique among agents without regard to case."""
+
+    active: bool | None = None
+    """Whether the agent may act; false ends its sessions and tokens at once."""
+
+    description: str | None = None
+    """What the agent does."""
+
+    agentic_application_id: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
+    """The id of the first application that lists the agent."""
+
+    owners: list[Owner] | None = None
+    """Who answers for the agent."""
+
+    o_auth_client_identifiers: list[OAuthClientIdentifier] | None = Field(
+        None, serialization_alias="oAuthClientIdentifiers", validation_alias="oAuthClientIdentifiers"
+    )
+    """How the agent is registered at authorization servers elsewhere."""
+
+    roles: list[Role] | None = None
+    """Roles of the agent."""
+
+    entitlements: list[Entitlement] | None = None
+    """Things that the agent is entitled to."""
+
+    groups: Annotated[list[GroupMembership] | None, Mutability.read_only] = None
+    """The groups that the agent is in."""
 
 
 class ApplicationUrl(ComplexAttribute):
@@ -273,84 +333,3 @@ class AgenticApplication(Resource[Any]):
 
     external_identifiers: list[ExternalIdentifier] | None = None
     """What other systems call the application."""
-
-
-class Sponsor(ComplexAttribute):
-    value: Annotated[str | None, CaseExact.true] = None
-    """The id of the User or Group that answers for the agent's existence."""
-
-    ref: Annotated[Reference[Union["User", "Group"]] | None, Mutability.read_only, CaseExact.true] = Field(
-        None, serialization_alias="$ref", validation_alias="$ref"
-    )
-    """The URI of the sponsor."""
-
-    display: Annotated[str | None, Mutability.read_only] = None
-    """What the sponsor is called."""
-
-
-class AgentCredential(ComplexAttribute):
-    value: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
-    """The id of the credential; never a secret."""
-
-    type: Annotated[str | None, Mutability.read_only] = None
-    """client_secret, public_key, api_key, certificate or tls_name."""
-
-    status: Annotated[str | None, Mutability.read_only] = None
-    """pending, active, expired or revoked."""
-
-    not_before: Annotated[datetime | None, Mutability.read_only] = None
-    """From when it is good."""
-
-    not_after: Annotated[datetime | None, Mutability.read_only] = None
-    """Until when it is good."""
-
-    last_used: Annotated[datetime | None, Mutability.read_only] = None
-    """When it was last used, to the minute."""
-
-    thumbprint: Annotated[str | None, Mutability.read_only, CaseExact.true] = None
-    """The thumbprint of a public key (RFC 7638) or certificate (RFC 8705)."""
-
-
-class Governance(Extension):
-    """How the agent is governed"""
-
-    __schema__ = URN(schema.GOVERNANCE)
-
-    lifecycle_state: str | None = Field(None, examples=["proposed", "active", "suspended", "quarantined", "retired"])
-    """Where the agent stands; active exactly while the agent's `active` is true."""
-
-    autonomy: str | None = Field(None, examples=["assistive", "supervised", "autonomous"])
-    """How far the agent acts by itself."""
-
-    risk_level: str | None = Field(None, examples=["low", "medium", "high"])
-    """How much harm the agent could do."""
-
-    environment: str | None = None
-    """Where the agent runs, such as production."""
-
-    purpose: str | None = None
-    """Why the agent exists."""
-
-    sponsor: Sponsor | None = None
-    """Who answers for the agent's existence and lifecycle."""
-
-    valid_from: datetime | None = None
-    """When the agent may begin to act."""
-
-    valid_until: datetime | None = None
-    """When the agent stops: it is suspended then."""
-
-    next_review: datetime | None = None
-    """When somebody is to check that the agent is still needed."""
-
-    last_seen: Annotated[datetime | None, Mutability.read_only] = None
-    """When the agent last took a token or signed on."""
-
-    issuer: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
-    """Who issues the agent's tokens."""
-
-    subject: Annotated[str | None, CaseExact.true, Mutability.read_only] = None
-    """The `sub` of the agent's tokens; with the issuer it names the agent everywhere, and is never given to another."""
-
-    credentials: Annotated[list[AgentCredential] | None, Mutability.read_only] = None
-    """The agent's credentials, without their secrets."""

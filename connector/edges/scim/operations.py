@@ -29,7 +29,7 @@ class Operations:
 
     def create(self, unit: Unit, table: Table, read: Body, chosen: Selection | None) -> Answer:
         self._assignable.check(read.document)
-        record = self._kinds[table.kind].insert(unit, read)
+        record = self._kinds[table.endpoint].insert(unit, read)
         return self._whole(unit, table, record, chosen, 201)
 
     def read(self, unit: Unit, table: Table, id: str, chosen: Selection | None, conditions: Conditions) -> Answer:
@@ -44,7 +44,7 @@ class Operations:
         """What is left out is cleared, except `active` and what the client's dialect does not show it (section 3.5.1)."""
         before = self._locked(unit, table, id, conditions)
         self._assignable.check(read.document, before.document)
-        record = self._kinds[table.kind].replace(unit, before, read)
+        record = self._kinds[table.endpoint].replace(unit, before, read)
         return self._whole(unit, table, record, chosen, 200)
 
     def patch(
@@ -52,7 +52,7 @@ class Operations:
     ) -> Answer:
         """200 with the resource; a group of many members answers 204, unless attributes are asked for (section 3.5.2)."""
         before = self._locked(unit, table, id, conditions)
-        kind = self._kinds[table.kind]
+        kind = self._kinds[table.endpoint]
         document = kind.document(unit, before)
         if before.external_id is not None:
             document["externalId"] = before.external_id
@@ -72,12 +72,12 @@ class Operations:
 
     def delete(self, unit: Unit, table: Table, id: str, conditions: Conditions) -> Answer:
         record = self._locked(unit, table, id, conditions)
-        self._kinds[table.kind].remove(unit, record)
+        self._kinds[table.endpoint].remove(unit, record)
         return Answer(204)
 
     def texts(self, unit: Unit, table: Table, records: list[Record], chosen: Selection) -> list[bytes]:
         """The resources as they go into a list."""
-        return self._kinds[table.kind].texts(unit, records, chosen)
+        return self._kinds[table.endpoint].texts(unit, records, chosen)
 
     def _locked(self, unit: Unit, table: Table, id: str, conditions: Conditions) -> Record:
         record = resources.fetch(unit, table.kind, id, lock=True)
@@ -94,7 +94,7 @@ class Operations:
 
 def require(caller: Caller, table: Table, *, writing: bool) -> None:
     """Denied where none of the caller's scopes covers this."""
-    own = f"scim:{table.endpoint.lower()}"
+    own = table.scope
     enough = {"scim", own} if writing else {"scim", "scim:read", own}
     if not caller.scopes & enough:
         act = "change" if writing else "read"

@@ -89,6 +89,8 @@ class Patch:
     def _each(self, op: str, value: dict[str, Any], prefix: str = "") -> None:
         """Keys of a value without a path: each is itself a path, `name.givenName` and `urn:…:User:department` too."""
         for key, given in value.items():
+            if prefix and key.lower() == "schemas":
+                continue  # scim2-models names the extension in itself
             text = prefix + key
             try:
                 path = parse_path(self._table, text, self._profile)

@@ -51,7 +51,10 @@ class Profile:
     replace_creates_element: bool = False
     """`replace` through a value filter that matches nothing makes the element (Entra), where the RFC says noTarget."""
 
-    # What an answer leaves out for a client; the RFCs allow either.
+    # What an answer has for a client, or leaves out; the RFCs allow either.
+
+    member_display: bool = False
+    """Members of a group have `display`, which the Group schema of RFC 7643 section 8.7.1 does not have."""
 
     group_patch_without_body: bool = False
     """A PATCH of a group answers 204, however few its members are (Entra asks for that)."""
@@ -71,6 +74,7 @@ _DEFAULT = {
     "read_only_in_value",
     "remove_by_value",
     "replace_whole_element",
+    "member_display",
 }
 _OKTA = _DEFAULT | {"empty_add_clears", "add_creates_element"}
 

@@ -84,14 +84,13 @@ class Renderer:
         )
         return orjson.dumps(cut(orjson.loads(whole), chosen)) if chosen else whole
 
-    def group(self, table: Table, record: Record, members: list[Member], chosen: Selection) -> bytes:
-        """A group: its members, of whom there may be very many, are written as text at once."""
+    def group(self, table: Table, record: Record, members: list[Member], chosen: Selection, *, named: bool) -> bytes:
+        """A group: its members, of whom there may be very many, are written as text at once; `named`: with what they are called."""
+        listed = self._members(members, named)
         if chosen:
-            return self.text(
-                table, record, {"members": orjson.loads(self._members(members))} if members else {}, chosen
-            )
+            return self.text(table, record, {"members": orjson.loads(listed)} if members else {}, chosen)
         whole = self.text(table, record, {}, chosen)
-        return b'%b,"members":%b}' % (whole[:-1], self._members(members)) if members else whole
+        return b'%b,"members":%b}' % (whole[:-1], listed) if members else whole
 
     def agent(
         self,
@@ -102,27 +101,33 @@ class Renderer:
         facts: Facts,
         chosen: Selection,
         *,
-        dialect: str,
+        view: str,
     ) -> bytes:
-        """An agent, in the words of the client's dialect."""
+        """An agent, in the words of the view (schema.py)."""
         for owner in document.get("owners", []):
             self._refer(owner)
-        governance = document.setdefault(GOVERNANCE, {})
+        governance = document.pop(GOVERNANCE, {})
         if sponsor := governance.get("sponsor"):
             self._refer(sponsor)
             sponsor.pop("type", None)
-        governance |= self._governance(record, facts)
+        urns = [table.urn]
+        hidden = HIDDEN[view]
+        if GOVERNANCE not in hidden and (
+            governance or facts.credentials or facts.last_seen
+        ):  # a client may have removed the whole extension
+            document[GOVERNANCE] = governance | self._governance(record, facts)
+            urns.append(GOVERNANCE)
         if parent := document.get("parent"):
             parent["$ref"] = f"{self.root}/Agents/{parent['value']}"
-        answer = self._head([table.urn, GOVERNANCE], record) | document
+        answer = self._head(urns, record) | document
         answer |= {"subject": record.id, **computed, "meta": self._meta(table, record)}
-        answer = {name: value for name, value in answer.items() if name not in HIDDEN[dialect] or name == _HANDLE}
+        answer = {name: value for name, value in answer.items() if name not in hidden or name == _HANDLE}
         answer = cut(answer, chosen) if chosen else answer
-        if (
-            dialect != "wzdk" and _HANDLE in answer
-        ):  # after the cut: attributes=name chooses it under either of its names
+        if view == "wahl":
+            return orjson.dumps(_as_identity(answer))
+        if view != "wzdk" and _HANDLE in answer:  # after the cut: attributes=name chooses it under either of its names
             answer["name"] = answer[_HANDLE]
-        if _HANDLE in HIDDEN[dialect]:
+        if _HANDLE in hidden:
             answer.pop(_HANDLE, None)
         return orjson.dumps(answer)
 
@@ -167,12 +172,14 @@ class Renderer:
         manager["$ref"] = f"{self.root}/Users/{manager['value']}"
         return orjson.dumps(parsed).decode()
 
-    def _members(self, members: list[Member]) -> bytes:
+    def _members(self, members: list[Member], named: bool) -> bytes:
         root = orjson.dumps(self.root)[:-1].decode()
-        texts = [
-            f'{{"value":"{id}","$ref":{root}/{_TYPES[kind][1]}/{id}","type":"{_TYPES[kind][0]}","display":{_quoted(name)}}}'
-            for id, kind, name in members
-        ]
+        display, shown = (',"display":', _quoted) if named else ("", _unsaid)
+        around = {
+            kind: (f'","$ref":{root}/{endpoint}/', f'","type":"{type}"{display}')
+            for kind, (type, endpoint) in _TYPES.items()
+        }
+        texts = [f'{{"value":"{id}{around[kind][0]}{id}{around[kind][1]}{shown(name)}}}' for id, kind, name in members]
         return ("[" + ",".join(texts) + "]").encode()
 
     def _governance(self, record: Record, facts: Facts) -> dict[str, Any]:
@@ -202,6 +209,15 @@ class Renderer:
         }
 
 
+def _as_identity(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer as draft-wahl-scim-agent-schema-01 has it."""
+    if _HANDLE in answer:
+        answer["displayName"] = answer.pop(_HANDLE)
+    if used := answer.pop("applications", None):
+        answer["agenticApplicationId"] = used[0]["value"]
+    return answer
+
+
 _TYPES = {"person": ("User", "Users"), "agent": ("Agent", "Agents"), "group": ("Group", "Groups")}
 
 
@@ -210,6 +226,10 @@ def _quoted(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return orjson.dumps(text).decode()
+
+
+def _unsaid(text: str) -> str:
+    return ""
 
 
 def _credential(held: Credential, now: str) -> dict[str, Any]:

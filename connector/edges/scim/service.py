@@ -18,7 +18,7 @@ from connector.edges.scim.operations import Operations, require
 from connector.edges.scim.profiles import PROFILES
 from connector.edges.scim.queries import Query
 from connector.edges.scim.render import Renderer, Selection
-from connector.edges.scim.schema import TABLES, Table
+from connector.edges.scim.schema import TABLES, Table, tables
 from connector.edges.scim.sorting import parse_sorts
 from connector.edges.scim.validate import read_resource
 
@@ -29,6 +29,7 @@ class ScimService:
     def __init__(self, domain: Domain, base_url: str, catalogue: Catalogue) -> None:
         self._domain = domain
         renderer = Renderer(base_url)
+        self._root = renderer.root
         self._operations = Operations(renderer, kinds(renderer), Assignable(catalogue))
         self._bulk = Bulk(self._operations, renderer)
         self._cursors = Cursors(domain.keys.derive("scim cursor 2"))
@@ -82,9 +83,12 @@ class ScimService:
         for one in tables:
             require(caller, one, writing=False)
         profile = PROFILES[caller.profile]
-        several = table is None
+        several, text = table is None, query.filter
         parts = tuple(
-            (one.kind, parse_filter(one, query.filter, profile=profile, across_types=several) if query.filter else None)
+            (
+                one.kind,
+                parse_filter(one, text, profile=profile, across_types=several, root=self._root) if text else None,
+            )
             for one in tables
         )
         chosen = {one.kind: render.selection(one, query.attributes, query.excluded) for one in tables}
@@ -134,9 +138,10 @@ def readable(caller: Caller) -> list[Table]:
     return found
 
 
-def table_of(endpoint: str) -> Table:
+def table_of(endpoint: str, dialect: str) -> Table:
     """The resource type behind `/Agents` and the like; NotFound for anything else."""
-    table = TABLES.get(endpoint)
+    served = tables(dialect)
+    table = served.get(endpoint)
     if table is None:
-        raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in TABLES)}")
+        raise NotFound(f"there is no endpoint /{endpoint}; there are {', '.join('/' + name for name in served)}")
     return table

@@ -41,12 +41,12 @@ def check_required(table: Table, document: dict[str, Any]) -> None:
     """ScimError naming the first required attribute that is missing."""
     for name in table.needed:
         if is_unassigned(document.get(name)):
-            raise ScimError("invalidValue", f"{_in_every_dialect(table, name)} is required", field=name)
+            raise ScimError("invalidValue", f"{_as_called(table, name)} is required", field=name)
 
 
-def _in_every_dialect(table: Table, name: str) -> str:
-    wanted = table.attributes[name.lower()]
-    return " or ".join([*(key for key, one in table.attributes.items() if one is wanted and key != name.lower()), name])
+def _as_called(table: Table, name: str) -> str:
+    names = (table.called.get(name), name if name.lower() in table.attributes else None)
+    return " or ".join(filter(None, names))
 
 
 def _check_schemas(table: Table, body: dict[str, Any], profile: Profile) -> None:

@@ -2,13 +2,24 @@
 
 from connector.storage.tables.audit import audit_checkpoint, audit_event, lease
 from connector.storage.tables.base import metadata
-from connector.storage.tables.callers import client, counter, credential, cutoff, replay, revoked_token, trust
+from connector.storage.tables.callers import (
+    client,
+    counter,
+    credential,
+    cutoff,
+    failed_attempt,
+    replay,
+    revoked_token,
+    trust,
+)
 from connector.storage.tables.federation import saml_app, saml_artifact, saml_behind, saml_session, saml_source
 from connector.storage.tables.oauth import (
     api_resource,
     api_scope,
     delegation,
     person_grant,
+    push_only,
+    pushed_request,
     redirect_uri,
     scope_grant,
     vouching,
@@ -22,6 +33,7 @@ from connector.storage.tables.records import (
     external_id,
     member,
     ownership,
+    parked_member,
     resource,
     searchable,
     tally,
@@ -42,15 +54,19 @@ __all__ = [
     "cutoff",
     "delegation",
     "external_id",
+    "failed_attempt",
     "lease",
     "link",
     "member",
     "metadata",
     "outbox",
     "ownership",
+    "parked_member",
     "person_grant",
     "person_session",
     "plan",
+    "push_only",
+    "pushed_request",
     "redirect_uri",
     "replay",
     "resource",

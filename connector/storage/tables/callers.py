@@ -18,6 +18,9 @@ client = sa.Table(  # an inbound client: an IdP or an HR/IT workflow
     sa.Column("static_bearer", sa.Boolean, nullable=False),  # may have a bearer that is no access token
     sa.Column("active", sa.Boolean, nullable=False),
     moment("created"),
+    # may name members of groups before they are there
+    sa.Column("park_members", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("token_minutes", sa.Integer, nullable=False, server_default="10"),  # how long its access tokens last
 )
 
 trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client or agent (RFC 7523): workload identity federation
@@ -92,4 +95,13 @@ replay = sa.Table(  # one-time identifiers that were seen: jti of client asserti
     sa.Column("identifier", Text, primary_key=True),
     moment("expires"),
     sa.Index("ix_replay_expires", "expires"),
+)
+
+failed_attempt = sa.Table(  # failed authentications of a client from an address, in all processes
+    "failed_attempt",
+    metadata,
+    sa.Column("key", Text, primary_key=True),  # a hash of both
+    sa.Column("failures", sa.Integer, nullable=False),
+    moment("since"),
+    sa.Index("ix_failed_attempt_since", "since"),
 )

@@ -82,10 +82,26 @@ person_grant = sa.Table(  # what an agent turns into tokens for a person, once: 
     sa.Column("redirect_uri", Text, nullable=True),  # of a code: as the request named it
     sa.Column("challenge", Text, nullable=True),  # of a code: PKCE, S256
     sa.Column("jkt", Text, nullable=True),  # the DPoP key that must be shown with it
-    moment("authenticated"),  # when and how the person had signed in
+    moment("proven", nullable=True),  # when the person had proved themselves to their IdP, where that is known, and how
     sa.Column("context", Text, nullable=True),
     moment("expires"),
     moment("used", nullable=True),
     sa.Index("ix_person_grant_family", "family"),
     sa.Index("ix_person_grant_expires", "expires"),
+)
+
+pushed_request = sa.Table(  # an authorization request that an agent has pushed (RFC 9126)
+    "pushed_request",
+    metadata,
+    sa.Column("uri_hash", Text, primary_key=True),
+    sa.Column("agent_id", Text, nullable=False),
+    sa.Column("parameters", Text, nullable=False),  # JSON
+    moment("expires"),
+    sa.Index("ix_pushed_request_expires", "expires"),
+)
+
+push_only = sa.Table(  # agents whose authorization requests must be pushed
+    "push_only",
+    metadata,
+    sa.Column("agent_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
 )

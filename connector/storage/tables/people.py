@@ -27,6 +27,10 @@ sign_in_request = sa.Table(  # a message that we sent with a browser, and that m
     sa.Column("browser", Text, nullable=False),  # hash of the cookie of the browser that took it
     sa.Column("relay_state", Text, nullable=False),  # hash
     sa.Column("next", Text, nullable=False),  # the page of ours to go on to
+    sa.Column(
+        "forced", sa.Boolean, nullable=False
+    ),  # it asks the person to prove themselves, whoever is signed in there
+    sa.Column("contexts", Text, nullable=False),  # the context classes that an agent would like, separated by spaces
     moment("expires"),
     sa.Index("ix_sign_in_request_expires", "expires"),
 )
@@ -43,7 +47,7 @@ person_session = sa.Table(
     sa.Column("session_index", Text, nullable=True),
     sa.Column("roles", Text, nullable=False),  # that follow from what the IdP said, separated by spaces
     sa.Column("context", Text, nullable=True),  # the authentication context class
-    moment("authenticated"),
+    moment("proven", nullable=True),  # when they have proved themselves to the IdP, where a request had forced them to
     moment("begun"),
     moment("seen"),  # to the minute
     moment("expires"),

@@ -100,6 +100,17 @@ member = sa.Table(
     sqlite_with_rowid=False,
 )
 
+parked_member = sa.Table(  # members that a client has named before they were there, by externalIds to come
+    "parked_member",
+    metadata,
+    sa.Column("client_id", Text, primary_key=True),
+    sa.Column("value", Text, primary_key=True),
+    sa.Column("group_id", Text, sa.ForeignKey("resource.id", ondelete="CASCADE"), primary_key=True),
+    moment("created"),
+    sa.Index("ix_parked_member_group_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
 application_agent = sa.Table(
     "application_agent",
     metadata,

@@ -56,9 +56,9 @@ class Flow:
         }
         return "/oauth/authorize?" + urlencode({name: value for name, value in asked.items() if value is not None})
 
-    def sign_in(self, next: str = "/", **says: Any) -> str:
-        """Where the browser is sent afterwards."""
-        self.browser.begin(next=urlencode({"": next})[1:])
+    def sign_in(self, next: str = "/", *, forced: bool = False, **says: Any) -> str:
+        """Where the browser is sent afterwards; `forced`: the IdP is asked to have the person prove themselves."""
+        self.browser.begin(next=urlencode({"": next})[1:], more="&fresh=1" if forced else "")
         return self.come_back(**says)
 
     def come_back(self, **says: Any) -> str:
@@ -149,6 +149,13 @@ def flow(world: World, idp: Idp, app: Flask, tmp_path: Path) -> Flow:
 @pytest.fixture
 def signed_in(flow: Flow) -> Flow:
     flow.sign_in()
+    return flow
+
+
+@pytest.fixture
+def proven(flow: Flow) -> Flow:
+    """ada has signed in where her IdP had to ask who she is."""
+    flow.sign_in(forced=True)
     return flow
 
 

@@ -1,6 +1,7 @@
 """A person is asked whether an agent may act for them, and the agent gets what they have allowed."""
 
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from lxml import etree
@@ -13,13 +14,13 @@ from tests.workforce_idp import message_of
 
 @on_both
 def test_the_whole_way_from_sign_in_to_a_revoked_delegation(flow: Flow) -> None:
-    first = flow.ask()
+    first = flow.ask(max_age="600")
     assert first.status_code == 303
     signin = flow.browser.get(first.headers["Location"])
     link = signin.text.split('href="/saml/sp/login?')[1].split('"')[0].replace("&amp;", "&")
     flow.browser.carry(flow.browser.get(f"/saml/sp/login?{link}").headers["Location"])
 
-    assert flow.come_back() == flow.address()
+    assert flow.come_back() == flow.address(max_age="600")
 
     tokens = flow.tokens()
     claims = flow.world.claims(tokens["access_token"])
@@ -106,24 +107,85 @@ def test_prompt_none_shows_no_page(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("wish", [{"max_age": "600"}, {"prompt": "login"}])
-def test_who_has_proved_themselves_too_long_ago_does_so_again(signed_in: Flow, wish: dict[str, str]) -> None:
-    assert signed_in.ask(**wish).status_code == 200
-    signed_in.world.clock.move(minutes=11)
+def test_who_has_proved_themselves_too_long_ago_does_so_again(proven: Flow, wish: dict[str, str]) -> None:
+    assert proven.ask(**wish).status_code == 200
+    proven.world.clock.move(minutes=11)
 
-    assert told(signed_in.ask(max_age="600", prompt="none"))["error"] == "login_required"
-    stale = signed_in.ask(**wish)
+    assert told(proven.ask(max_age="600", prompt="none"))["error"] == "login_required"
+    stale = proven.ask(**wish)
     assert stale.status_code == 303
-    assert parse_qs(urlsplit(stale.headers["Location"]).query)["fresh"] == ["1"]
-    page = signed_in.browser.get(stale.headers["Location"]).text
+    assert _query(stale)["fresh"] == ["1"]
+    page = proven.browser.get(stale.headers["Location"]).text
     assert "prove again" in page and "&amp;fresh=1" in page
-    sent = signed_in.browser.get("/saml/sp/login?idp=corp&fresh=1")
+    sent = proven.browser.get("/saml/sp/login?idp=corp&fresh=1")
     assert "ForceAuthn" in _request(sent.headers["Location"])
-    assert "ForceAuthn" not in _request(signed_in.browser.get("/saml/sp/login?idp=corp").headers["Location"])
+    assert "ForceAuthn" not in _request(proven.browser.get("/saml/sp/login?idp=corp").headers["Location"])
 
 
-def test_an_authentication_that_will_not_do_is_told(signed_in: Flow) -> None:
+@pytest.mark.parametrize("wish", [{"max_age": "600"}, {"prompt": "login"}])
+def test_who_signed_in_unforced_has_proved_nothing_whatever_moment_the_idp_names(
+    proven: Flow, wish: dict[str, str]
+) -> None:
+    proven.sign_in()
+
+    assert _query(proven.ask(**wish))["fresh"] == ["1"]
+    assert told(proven.ask(max_age="600", prompt="none"))["error"] == "login_required"
+    assert proven.ask().status_code == 200
+    assert "auth_time" not in proven.world.claims(proven.tokens()["access_token"])
+
+
+def test_who_is_not_signed_in_is_forced_at_once_where_a_proof_is_wanted(flow: Flow) -> None:
+    sent = flow.ask(prompt="login")
+
+    assert _query(sent)["fresh"] == ["1"]
+    page = flow.browser.get(sent.headers["Location"]).text
+    assert "needs you to prove that it is you" in page
+    flow.sign_in(forced=True)
+    assert flow.ask(prompt="login").status_code == 200
+
+
+def test_an_authentication_that_will_not_do_is_asked_for_and_then_told(signed_in: Flow) -> None:
     assert signed_in.ask(acr_values=f"urn:other {CONTEXT}").status_code == 200
-    assert told(signed_in.ask(acr_values="urn:mfa"))["error"] == "unmet_authentication_requirements"
+    quiet = told(signed_in.ask(acr_values="urn:mfa", prompt="none"))
+    assert quiet["error"] == "unmet_authentication_requirements"
+
+    sent = signed_in.ask(acr_values="urn:mfa urn:hardware")
+    assert _query(sent)["acr"] == ["urn:mfa urn:hardware"]
+    page = signed_in.browser.get(sent.headers["Location"]).text
+    assert "by other means" in page
+    link = page.split('href="/saml/sp/login?')[1].split('"')[0].replace("&amp;", "&")
+    address = signed_in.browser.get(f"/saml/sp/login?{link}").headers["Location"]
+    signed_in.browser.carry(address)
+    assert _request(address).count("</saml:AuthnContextClassRef>") == 2
+    onward = signed_in.come_back()
+
+    answer = told(signed_in.browser.get(onward))
+    assert (answer["error"], answer["state"]) == ("unmet_authentication_requirements", "s-1")
+
+
+def test_an_authentication_by_the_means_that_the_agent_wants_goes_on(signed_in: Flow) -> None:
+    address = signed_in.address(acr_values="urn:mfa")
+    next = urlencode({"": address})[1:]
+    signed_in.browser.begin(next=next, more="&acr=urn:mfa")
+
+    assert signed_in.come_back(context="urn:mfa") == address
+    claims = signed_in.world.claims(signed_in.tokens(acr_values="urn:mfa")["access_token"])
+    assert claims["acr"] == "urn:mfa"
+
+
+def test_an_idp_that_cannot_do_it_is_told_to_the_agent(signed_in: Flow) -> None:
+    next = urlencode({"": signed_in.address(acr_values="urn:mfa")})[1:]
+    signed_in.browser.begin(next=next, more="&acr=urn:mfa")
+    status = "urn:oasis:names:tc:SAML:2.0:status:"
+
+    onward = signed_in.come_back(status=status + "Responder", second_status=status + "NoAuthnContext")
+
+    assert told(signed_in.browser.get(onward))["error"] == "unmet_authentication_requirements"
+    assert signed_in.browser.signed_in, "as before"
+
+
+def test_acr_values_that_are_no_uris_are_refused(signed_in: Flow) -> None:
+    assert told(signed_in.ask(acr_values="urn:m\u00fcll"))["error"] == "invalid_request"
 
 
 def test_a_person_gives_only_what_they_hold(signed_in: Flow) -> None:
@@ -147,19 +209,19 @@ def test_an_agent_asks_only_for_what_it_may_have(flow: Flow) -> None:
     assert told(flow.ask(resource=MAIL))["error"] == "invalid_scope"
 
 
-def test_a_refresh_token_is_another_each_time_and_gives_no_more_than_was_consented_to(signed_in: Flow) -> None:
-    tokens = signed_in.tokens(scope="files.read files.write")
-    signed_in.world.clock.move(hours=20)
+def test_a_refresh_token_is_another_each_time_and_gives_no_more_than_was_consented_to(proven: Flow) -> None:
+    tokens = proven.tokens(scope="files.read files.write")
+    proven.world.clock.move(hours=20)
 
-    narrow = signed_in.renew(tokens["refresh_token"], scope="files.read").get_json()
+    narrow = proven.renew(tokens["refresh_token"], scope="files.read").get_json()
     assert narrow["scope"] == "files.read" and narrow["refresh_token"] != tokens["refresh_token"]
-    wide = signed_in.renew(narrow["refresh_token"]).get_json()
+    wide = proven.renew(narrow["refresh_token"]).get_json()
     assert wide["scope"] == "files.read files.write"
-    assert signed_in.world.claims(wide["access_token"])["auth_time"] < signed_in.world.clock.now.timestamp() - 3600
+    assert proven.world.claims(wide["access_token"])["auth_time"] < proven.world.clock.now.timestamp() - 3600
 
-    assert signed_in.renew(wide["refresh_token"], scope="mail.send").get_json()["error"] == "invalid_scope"
-    assert signed_in.renew(wide["refresh_token"], resource=MAIL).get_json()["error"] == "invalid_target"
-    assert signed_in.renew(wide["refresh_token"]).status_code == 200
+    assert proven.renew(wide["refresh_token"], scope="mail.send").get_json()["error"] == "invalid_scope"
+    assert proven.renew(wide["refresh_token"], resource=MAIL).get_json()["error"] == "invalid_target"
+    assert proven.renew(wide["refresh_token"]).status_code == 200
 
 
 def test_the_delegation_ends_when_the_person_said(signed_in: Flow) -> None:
@@ -173,11 +235,11 @@ def test_the_delegation_ends_when_the_person_said(signed_in: Flow) -> None:
     assert signed_in.renew(last["refresh_token"]).get_json()["error"] == "invalid_grant"
 
 
-def test_another_agent_gets_its_part_by_exchange_and_loses_it_with_the_consent(signed_in: Flow) -> None:
-    world = signed_in.world
+def test_another_agent_gets_its_part_by_exchange_and_loses_it_with_the_consent(proven: Flow) -> None:
+    world = proven.world
     world.grant(world.helper.id, "files.read")
     world.delegate(world.bot.id, world.helper.id, "files.read", days=10)
-    tokens = signed_in.tokens()
+    tokens = proven.tokens()
 
     form = {
         "grant_type": EXCHANGE,
@@ -189,9 +251,9 @@ def test_another_agent_gets_its_part_by_exchange_and_loses_it_with_the_consent(s
     assert claims["act"]["sub"] == world.helper.id and claims["act"]["act"]["sub"] == world.bot.id
     assert claims["auth_time"] == world.claims(tokens["access_token"])["auth_time"]
 
-    signed_in.decide(prompt="consent", term="day")
+    proven.decide(prompt="consent", term="day")
 
-    assert not signed_in.active(passed)
+    assert not proven.active(passed)
 
 
 def test_a_revoked_refresh_token_takes_its_access_tokens_with_it(signed_in: Flow) -> None:
@@ -243,6 +305,11 @@ def test_a_registered_query_is_kept(signed_in: Flow) -> None:
     answer = signed_in.decide(redirect_uri=uri)
 
     assert answer.headers["Location"].startswith(f"{uri}&code=")
+
+
+def _query(sent: Any) -> dict[str, list[str]]:
+    """Of the page that the browser is sent to."""
+    return parse_qs(urlsplit(sent.headers["Location"]).query)
 
 
 def _request(location: str) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from joserfc import jwk, jwt
 
+from connector.core.errors import Invalid
 from connector.domain import agents, clients, credentials
 from connector.domain.unit import SYSTEM
 
@@ -50,6 +51,28 @@ def test_a_client_gets_a_token_by_basic_and_by_post(web, hr):
     assert by_basic.status_code == by_post.status_code == 200
     assert by_basic.get_json()["scope"] == "introspect scim:agents"
     assert by_basic.headers["Cache-Control"] == "no-store"
+
+
+def test_the_tokens_of_a_client_last_as_long_as_it_was_made_with(web, parts, clock):
+    """Microsoft's gallery asks for an hour at least; who is disabled is out at once all the same."""
+    with parts.domain.change(SYSTEM) as unit:
+        id = clients.create(unit, "entra", frozenset({"scim"}), token_minutes=60).id
+        secret = credentials.issue(unit, "client", id, "client_secret").secret
+        with pytest.raises(Invalid, match="token_minutes must be from 5 to 360, not 361"):
+            clients.create(unit, "long", frozenset({"scim"}), token_minutes=361)
+
+    issued = web.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=(id, secret)).get_json()
+
+    def status():
+        bearer = {"Authorization": f"Bearer {issued['access_token']}"}
+        return web.get("/scim/v2/Users", headers=bearer).status_code
+
+    assert issued["expires_in"] == 3600
+    clock.move(minutes=59)
+    assert status() == 200
+    with parts.domain.change(SYSTEM) as unit:
+        clients.switch(unit, "entra", active=False)
+    assert status() == 401
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", "acs_wrong"])

@@ -279,3 +279,43 @@ def test_people_who_manage_each_other_are_both_created(client):
     assert statuses(outcomes) == ["201", "201"]
     managers = [client.get(f"/Users/{id_of(one)}").get_json()[ENTERPRISE]["manager"]["value"] for one in outcomes]
     assert managers == [id_of(one) for one in outcomes[::-1]]
+
+
+@pytest.mark.parametrize("failing", [[], [user("taken", "ada")], [post("Users", "bad", userName=1)]])
+def test_what_the_others_do_is_the_same_where_one_fails(client, events, failing):
+    ada = client.person("ada")
+    before = len(events())
+    outcomes = run(
+        client,
+        user("boss", emails=[{"value": "boss@example.com", "type": "work"}], externalId="e-1"),
+        post("Agents", "bot", agentUserName="bot", owners=[{"value": "bulkId:boss"}], **{GOVERNANCE: {"purpose": "x"}}),
+        post(
+            "Agents",
+            "plain",
+            agentUserName="plain",
+            owners=[{"value": ada}],
+            **{GOVERNANCE: {"sponsor": {"value": ada}}},
+        ),
+        group("all", "bulkId:bot", "bulkId:ring"),
+        group("ring", "bulkId:all"),
+        {"method": "PUT", "path": f"/Users/{ada}", "data": {"schemas": [USER], "userName": "ada", "title": "Dr"}},
+        patch("/Users/bulkId:boss", {"op": "replace", "path": "emails", "value": [{"value": "chef@example.com"}]}),
+        *failing,
+        user("gone", emails=[{"value": "gone@example.com"}]),
+        {"method": "DELETE", "path": "/Users/bulkId:gone"},
+    )
+
+    assert [one for one in statuses(outcomes) if one[0] == "4"] == [
+        "409" if f["bulkId"] == "taken" else "400" for f in failing
+    ]
+    assert client.found("Users", 'emails.value co "@example.com"') == client.found("Users", 'userName eq "boss"')
+    assert (
+        client.get("/Agents", filter='agentUserName eq "plain"').get_json()["Resources"][0][GOVERNANCE]["sponsor"][
+            "value"
+        ]
+        == ada
+    )
+    ids = {one.get("bulkId"): id_of(one) for one in outcomes if "location" in one}
+    assert members(client, f"{URL}/Groups/{ids['all']}") == {ids["bot"], ids["ring"]}
+    assert client.get(f"/Users/{ada}").get_json()["title"] == "Dr"
+    assert len(events()) - before == 10  # nothing is recorded twice

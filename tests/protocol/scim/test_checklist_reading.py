@@ -127,7 +127,7 @@ def test_names_and_urns_are_read_in_any_case_and_written_in_their_own(client):
 
 
 def test_a_reference_is_a_name_that_paths_and_filters_take(client):
-    """The grammar of RFC 7644 has no `$`, RFC 7643 names `$ref`: it is read, and refused as what cannot be searched."""
+    """The grammar of RFC 7644 has no `$`, RFC 7643 names `$ref`: it is read (test_references.py searches by it)."""
     problem(client.get("/Users", filter=f'{ENTERPRISE}:manager.$ref eq "x" and'), 400, "invalidFilter")
     boss = client.person("boss")
     ada = client.person("ada", **{ENTERPRISE: {"manager": {"value": boss, "$ref": f"../Users/{boss}"}}})

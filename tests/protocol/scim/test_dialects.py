@@ -55,6 +55,39 @@ def test_suspending_and_retiring_follow_the_lifecycle(client, events):
     ]
 
 
+def test_a_state_that_says_no_more_than_active_may_be_removed_with_the_extension(client):
+    id = client.agent("bot", **{GOVERNANCE: {"purpose": "p"}})
+    remove = {"op": "remove", "path": GOVERNANCE}
+
+    gone = client.patch("Agents", id, remove).get_json()
+    assert (GOVERNANCE in gone, gone["schemas"], gone["active"]) == (False, [AGENT], True)
+    assert client.found("Agents", f"{GOVERNANCE}:lifecycleState pr") == []
+    assert client.found("Agents", f'schemas eq "{GOVERNANCE}"') == []
+    off = client.patch("Agents", id, {"op": "replace", "path": "active", "value": False}).get_json()
+    assert (off["active"], GOVERNANCE in off) == (False, False)
+    state = {"op": "replace", "path": f"{GOVERNANCE}:lifecycleState", "value": "retired"}
+    assert client.patch("Agents", id, state).get_json()[GOVERNANCE]["lifecycleState"] == "retired"
+    assert client.patch("Agents", id, remove).get_json()[GOVERNANCE]["lifecycleState"] == "retired"
+    on = client.patch("Agents", id, {"op": "replace", "path": "active", "value": True})
+    problem(on, 400, "invalidValue", "lifecycleState")
+
+
+def test_put_without_governance_keeps_the_state_and_clears_the_rest(client):
+    id = client.agent("bot", **{GOVERNANCE: {"purpose": "p", "lifecycleState": "proposed"}}, active=False)
+    shown = client.put("Agents", id, agentUserName="bot").get_json()[GOVERNANCE]
+    assert (shown["lifecycleState"], "purpose" in shown) == ("proposed", False)
+    assert (
+        client.put("Agents", id, agentUserName="bot", active=True).get_json()[GOVERNANCE]["lifecycleState"] == "active"
+    )
+
+
+def test_the_url_of_a_specification_is_taken_as_the_abbey_drafts_schema_misspells_it(new_client):
+    abbey = new_client("abbey", dialect="abbey", profile="strict")
+    made = abbey.make("Agents", name="bot", protocols=[{"type": "A2A", "specifiationUrl": "https://a"}])
+    assert made["protocols"] == [{"type": "A2A", "specificationUrl": "https://a"}]
+    assert abbey.found("Agents", 'protocols[specifiationUrl sw "https"]') == [made["id"]]
+
+
 def test_schemas_hold_what_the_dialect_shows(client, new_client):
     def names(edge):
         return {one["name"] for one in edge.get(f"/Schemas/{AGENT}").get_json()["attributes"]}

@@ -24,7 +24,7 @@ ADA = {
 
 
 def holds(text, **options):
-    return matches(parse_filter(USERS, text, **options), ADA)
+    return matches(parse_filter(USERS, text, root="https://x/scim/v2", **options), ADA)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def holds(text, **options):
         'meta.resourceType eq "User" and meta.resourceType ne "Group"',
         f'schemas eq "{USER}" and schemas eq "{ENTERPRISE}" and schemas ne "{GROUP}"',
         'name[givenName ne "x"] or active eq true',
-        f"{ENTERPRISE}:manager.$ref eq null",
+        f'{ENTERPRISE}:manager.$ref eq "https://x/scim/v2/Users/usr-2" and {ENTERPRISE}:manager.$ref pr',
+        'meta.location eq "https://x/scim/v2/Users/usr-1" and meta.location sw "https" and meta.location co "/scim/v2/Users/usr-"',
     ],
 )
 def test_it_holds_for_ada(text):
@@ -108,9 +109,8 @@ def test_it_holds_for_ada(text):
         "userName co null",
         'password eq "x"',
         "password pr",
-        'meta.location eq "x"',
-        'groups.$ref eq "x"',
-        'groups[$ref eq "x"]',
+        "meta.location eq 1",
+        "groups[$ref eq x]",
         'userName eq "a\\u0000"',
         "(" * 11 + "userName pr" + ")" * 11,
         "not (" * 2000,

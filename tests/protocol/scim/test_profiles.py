@@ -14,7 +14,7 @@ from connector.edges.scim.patch import Patch
 from connector.edges.scim.profiles import PROFILES, Profile
 from connector.edges.scim.schema import TABLES
 from connector.edges.scim.validate import read_resource
-from tests.edge_client import ENTERPRISE, PATCH_OP, USER
+from tests.edge_client import ENTERPRISE, GROUP, PATCH_OP, USER
 
 DOCUMENT = {"userName": "ada", "displayName": "A", "emails": [{"type": "work", "value": "a@x"}]}
 
@@ -79,7 +79,11 @@ CASES = {
 }  # fmt: skip
 
 
-SPARED = {"group_patch_without_body", "config_of_rfc7643"}  # what answers leave out: tested at the end
+SPARED = {
+    "member_display",
+    "group_patch_without_body",
+    "config_of_rfc7643",
+}  # what answers have or leave out: tested at the end
 NAMES_OF_ALL = [one.name for one in fields(Profile)]
 
 
@@ -151,6 +155,22 @@ def test_a_patch_of_a_group_shows_it_where_its_members_are_few_and_never_to_entr
     assert [(one.status_code, one.data) for one in (entra, larger)] == [(204, b"")] * 2
     assert (larger.headers["ETag"], shown.headers["ETag"]) == ('W/"3"', 'W/"2"')
     assert (chosen.status_code, chosen.get_json()["displayName"]) == (200, "ops")
+
+
+def test_a_strict_client_is_shown_members_as_rfc_7643_defines_them(client, new_client):
+    def described(edge):
+        [members] = [one for one in edge.get(f"/Schemas/{GROUP}").get_json()["attributes"] if one["name"] == "members"]
+        return {one["name"] for one in members["subAttributes"]}
+
+    strict, ada = new_client("strict", profile="strict"), client.person("ada")
+    group = client.group("ops", ada)
+
+    for edge, shown in ((strict, {"value", "$ref", "type"}), (client, {"value", "$ref", "type", "display"})):
+        for answer in (edge.get(f"/Groups/{group}"), edge.get(f"/Groups/{group}", attributes="members")):
+            assert set(answer.get_json()["members"][0]) == shown
+        assert described(edge) == shown
+        schemas = edge.get("/Schemas").get_json()["Resources"]
+        assert edge.get(f"/Schemas/{GROUP}").get_json() in schemas
 
 
 def test_a_client_that_reads_the_letter_of_rfc_7643_is_shown_no_more_of_the_configuration(client, new_client):

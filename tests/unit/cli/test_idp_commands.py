@@ -69,6 +69,8 @@ def test_a_new_idp_has_the_defaults_and_is_told_our_addresses(run: Run, idp: Idp
         "role_groups": [],
         "create_people": False,
         "unsolicited": False,
+        "contexts": [],
+        "comparison": "exact",
     }
     assert found["ours"]["acs"] == "http://127.0.0.1:8080/saml/acs"
     assert "http://127.0.0.1:8080/saml/sp/metadata" in run("idp", "show", "corp").output
@@ -87,12 +89,15 @@ def test_what_is_chosen_is_kept_and_what_is_not_named_stays(run: Run) -> None:
         "--role-group",
         "approver=Approvers",
     )
+    run("idp", "set", "corp", "--context", "urn:mfa", "--comparison", "minimum")
 
     settings = shown(run)["settings"]
     assert (settings["match"], settings["suffixes"], settings["create_people"]) == ("email", ["@corp.example"], True)
     assert (settings["roles"], settings["role_groups"]) == ([["admin", "a=b"]], [["approver", "Approvers"]])
-    run("idp", "set", "corp", "--no-roles", "--any-suffix", "--off")
+    assert (settings["contexts"], settings["comparison"]) == (["urn:mfa"], "minimum")
+    run("idp", "set", "corp", "--no-roles", "--any-suffix", "--any-context", "--off")
     settings = shown(run)["settings"]
+    assert settings["contexts"] == []
     assert (settings["roles"], settings["role_groups"], settings["suffixes"]) == ([], [], [])
     assert "off" in run("idp", "list").output
 
@@ -107,6 +112,8 @@ def test_what_is_chosen_is_kept_and_what_is_not_named_stays(run: Run) -> None:
         (["--role-group", "admin=Nobody"], "there is no group 'Nobody'"),
         (["--match", "externalId", "--create-people"], "cannot be made"),
         (["--no-roles", "--role", "admin=x"], "do not go together"),
+        (["--any-context", "--context", "urn:mfa"], "do not go together"),
+        (["--context", "two factors"], "a context must be the URI"),
     ],
 )
 def test_what_cannot_be_is_refused(run: Run, options: list[str], sentence: str) -> None:

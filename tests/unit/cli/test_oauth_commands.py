@@ -45,6 +45,8 @@ def test_redirect_uris_of_an_agent(run):
     assert run("agent redirect-uri list bot --json") == ["https://bot.example/callback"]
     assert "has the redirect URI" in run("agent redirect-uri add bot https://bot.example/callback", status=1)
     assert "uri must be https://host/path" in run("agent redirect-uri add bot http://bot.example/callback", status=1)
+    assert "bot must push" in run("agent pushed-requests bot --needed")
+    assert "bot need not push" in run("agent pushed-requests bot --not-needed")
     run("agent redirect-uri remove bot https://bot.example/callback")
     assert "has no redirect URI" in run("agent redirect-uri remove bot https://bot.example/callback", status=1)
 

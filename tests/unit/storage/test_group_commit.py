@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+import sqlalchemy as sa
 
 from connector.core.errors import Unavailable
 from connector.storage.db import Database
@@ -167,6 +168,12 @@ def test_what_was_put_off_is_written_with_the_rest_and_undone_with_its_savepoint
             tx.put_off(insert, ("b",))
             wrong()
         tx.put_off(insert, ("c",))
-        assert tx.run("SELECT count(*) FROM notes", ()).fetchone()[0] == 0
+        assert tx.run("SELECT * FROM notes", ()).fetchall() == [("a",)]  # what stood before a savepoint stays
 
     assert read(notes) == ["a", "c"]
+
+
+def test_core_statements_see_what_was_put_off(notes: Database) -> None:
+    with notes.transaction() as tx:
+        tx.put_off("INSERT INTO notes VALUES (?)", ("a",))
+        assert tx.execute(sa.text("SELECT * FROM notes")).scalars().all() == ["a"]

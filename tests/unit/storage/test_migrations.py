@@ -5,7 +5,7 @@ it needs a revision of its own.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ from alembic.script import ScriptDirectory
 from connector import storage
 from connector.core.errors import Misconfigured
 from connector.storage.db import SCHEMA, Database
-from connector.storage.tables import metadata
+from connector.storage.person_grants import PersonGrant
+from connector.storage.tables import metadata, person_grant
 
 _numbers = itertools.count(1)
 _ADVICE = (
@@ -79,13 +80,30 @@ def test_a_migrated_database_holds_what_the_metadata_would_create(database: Data
 
 
 def test_the_first_revision_can_be_taken_back(database: Database) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
     with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        _revise(connection, command.downgrade, "base")
 
     assert sa.inspect(database.engine).get_table_names() == ["alembic_version"]
+
+
+def test_what_agents_hold_for_people_outlives_that_the_moment_of_the_proof_can_be_unknown(database: Database) -> None:
+    grant = {name: name for name in PersonGrant.__dataclass_fields__}
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(person_grant).values(grant))
+        _revise(connection, command.downgrade, "0006")
+        before = connection.execute(sa.text("SELECT * FROM person_grant")).mappings().one()
+        _revise(connection, command.upgrade, "head")
+        after = connection.execute(sa.text("SELECT * FROM person_grant")).mappings().one()
+
+    assert {**before, "proven": before["authenticated"]} == {**grant, "authenticated": "proven"}
+    assert after == {**grant, "proven": None}, "it was not known whether the IdP had asked for a proof"
+
+
+def _revise(connection: sa.Connection, run: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    run(config, revision)
 
 
 def _described(database: Database) -> set[tuple[object, ...]]:
@@ -99,7 +117,11 @@ def _ordered(value: object) -> object:
     """The statement that made a table, its constraints in one order: theirs does not matter, that of the columns does."""
     if not isinstance(value, str) or not value.startswith("CREATE TABLE"):
         return value
-    lines = [line.strip().rstrip(",") for line in value.splitlines()]
+    lines: list[str] = []
+    for line in value.splitlines():
+        text = line.strip().rstrip(",")
+        # SQLite writes a column that was added on the line of the last one.
+        lines += [text] if text.startswith("CONSTRAINT") else text.split(", ")
     return tuple(sorted(lines, key=lambda line: line if line.startswith("CONSTRAINT") else ""))
 
 

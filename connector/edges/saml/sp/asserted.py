@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.core.errors import Invalid
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 from connector.edges.saml import names, xml
 from connector.edges.saml.names import SAML
 from connector.edges.saml.sp.refusal import NotAccepted, refusing

@@ -14,8 +14,9 @@ from connector.core.errors import Denied, Invalid, NotFound, TooManyRequests, Un
 from connector.core.logs import logger
 from connector.domain import person_sessions, workforce
 from connector.domain.person_sessions import SignedIn
-from connector.domain.sign_in import REQUEST_LIFE, Begun, Browser, Code
+from connector.domain.sign_in import REQUEST_LIFE, Begun, Browser, Purpose, Unmet
 from connector.domain.unit import Domain
+from connector.domain.vouched import Code
 from connector.edges.saml import names, post_form, redirect, signature, soap, xml
 from connector.edges.saml.signature import Signers
 from connector.edges.saml.sp import logout, metadata, sign_in
@@ -26,6 +27,7 @@ from connector.edges.saml.sp.sentences import SENTENCES
 from connector.edges.saml.sp.sign_in import Departure
 
 _MAX_BODY = 384 * 1024  # base64 of the largest message that the parser takes
+_MAX_CONTEXTS = 1000  # characters of their URIs: more do not come through the authorization endpoint
 _METADATA_TYPE = "application/samlmetadata+xml"
 _METADATA_FRESH = timedelta(hours=1)
 _UNCACHED = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
@@ -102,14 +104,12 @@ class _Routes:
     def login(self) -> flask.Response:
         self._limit_starts()  # anybody may ask: each is a signature, and a row that waits for the answer
         asked = flask.request.args
+        contexts = tuple(
+            one for one in asked.get("acr", "")[:_MAX_CONTEXTS].split() if one.isascii() and one.isprintable()
+        )
+        purpose = Purpose(asked.get("next", "/"), forced="fresh" in asked, contexts=contexts)
         try:
-            departure = sign_in.request(
-                self._sp,
-                asked.get("idp", ""),
-                next=asked.get("next", "/"),
-                cookie=self._browser().cookie,
-                fresh="fresh" in asked,
-            )
+            departure = sign_in.request(self._sp, asked.get("idp", ""), purpose, cookie=self._browser().cookie)
         except NotFound:
             return self._refused(Code.UNKNOWN_IDP, 404)
         except NotAccepted as problem:
@@ -126,6 +126,8 @@ class _Routes:
             )
         except NotAccepted as problem:  # of a stranger: the log is told, the audit log is not filled
             return self._not_accepted(problem)
+        if isinstance(outcome, Unmet):
+            return _redirect(outcome.next)
         if not isinstance(outcome, Begun):
             log.warning("sign-in refused", action="sign in", code=outcome.code.value, problem=outcome.reason)
             return self._refused(outcome.code)

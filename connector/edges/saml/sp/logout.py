@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from connector.core.clock import to_text
 from connector.domain import person_sessions, sign_in
 from connector.domain.person_sessions import Ended
-from connector.domain.sign_in import Browser, Code, Refused
+from connector.domain.sign_in import Browser, Purpose
 from connector.domain.unit import SYSTEM
+from connector.domain.vouched import Code, Refused
 from connector.domain.workforce import WorkforceIdp
 from connector.edges.saml import messages, names, redirect, signature, xml
 from connector.edges.saml.names import SAML, SAMLP
@@ -49,7 +50,7 @@ def request(sp: Sp, idp: WorkforceIdp, ended: Ended, *, cookie: str | None) -> D
         return None
     id = sp.new_id()
     with sp.domain.change(SYSTEM) as unit:
-        started = sign_in.start(unit, idp, id, next="/signin", cookie=cookie)
+        started = sign_in.start(unit, idp, id, Purpose("/signin"), cookie=cookie)
         message = messages.logout_request(
             id=id,
             moment=unit.tx.moment,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from connector.core.keys import SigningKey
 from connector.domain import workforce
-from connector.domain.sign_in import Code
 from connector.domain.unit import Domain
+from connector.domain.vouched import Code
 from connector.domain.workforce import WorkforceIdp
 from connector.edges.saml.signature import Signer, Signers
 from connector.edges.saml.sp import identity_provider

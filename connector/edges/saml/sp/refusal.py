@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from connector.core.errors import ConnectorError, Invalid
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 
 
 class NotAccepted(ConnectorError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.core.keys import SigningKey
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 from connector.edges.saml import names, xml
 from connector.edges.saml.names import DS, SAML, SAMLP
 from connector.edges.saml.signature import verified
@@ -98,7 +98,8 @@ def _status(response: Element) -> None:
         raise NotAccepted(Code.MALFORMED, "the Response has no StatusCode")
     if code.get("Value") != names.SUCCESS:
         said = [str(one.get("Value")).rpartition(":")[2][:60] for one in code.iter(xml.name(SAMLP, "StatusCode"))]
-        raise NotAccepted(Code.IDP_REFUSED, f"the IdP answered {', '.join(said)}")
+        none_such = any(one.get("Value") == names.NO_AUTHN_CONTEXT for one in code)
+        raise NotAccepted(Code.CONTEXT if none_such else Code.IDP_REFUSED, f"the IdP answered {', '.join(said)}")
 
 
 def _check(response: Element, expected: Expected, *, signed: bool) -> None:

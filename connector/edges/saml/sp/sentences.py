@@ -1,6 +1,6 @@
 """What somebody who was not signed in is told: plain words for each code, and nothing of the message or of us."""
 
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 
 SENTENCES: dict[Code, str] = {
     Code.MALFORMED: "What your identity provider sent could not be read.",
@@ -20,4 +20,5 @@ SENTENCES: dict[Code, str] = {
     Code.AMBIGUOUS: "More than one person here fits what your identity provider says of you.",
     Code.DEACTIVATED: "You are switched off here.",
     Code.DELETED: "You were removed here.",
+    Code.CONTEXT: "Your identity provider did not sign you in by the means that are asked for here.",
 }

@@ -1,15 +1,17 @@
 """Signing people in (profiles section 4.1): the request that their browser carries to the IdP, and the answer that it brings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from connector.core.errors import Invalid, NotFound
 from connector.domain import sign_in, workforce
-from connector.domain.sign_in import Begun, Browser, Code, Refused, Vouched
+from connector.domain.sign_in import Begun, Browser, Purpose, Unmet
 from connector.domain.unit import SYSTEM
+from connector.domain.vouched import Code, Refused, Vouched
 from connector.domain.workforce import WorkforceIdp
 from connector.edges.saml import messages, names, redirect, signature, xml
+from connector.edges.saml.canonical import text
 from connector.edges.saml.sp import response, second_opinion
 from connector.edges.saml.sp.provider import Sp, described, trusted
 from connector.edges.saml.sp.refusal import NotAccepted, refusing
@@ -27,31 +29,43 @@ class Departure:
     cookie: str
 
 
-def request(sp: Sp, name: str, *, next: str, cookie: str | None, fresh: bool = False) -> Departure:
+def request(sp: Sp, name: str, purpose: Purpose, *, cookie: str | None) -> Departure:
     """A signed AuthnRequest to the IdP of that name. NotFound where there is none that is on.
 
-    `fresh`: who is signed in there shall prove themselves again (core section 3.4.1, ForceAuthn).
+    Forced, who is signed in there shall prove themselves again (core section 3.4.1, ForceAuthn).
     """
     with sp.domain.view() as unit:
         idp = workforce.fetch(unit, name)
     if not idp.active:
         raise NotFound(f"there is no workforce IdP named {name!r}", field="idp")
     there, id = described(idp), sp.new_id()
+    comparison, contexts = workforce.settings(idp).requested(purpose.contexts)
+    purpose = replace(purpose, next=local_page(purpose.next))
     with sp.domain.change(SYSTEM) as unit:
-        started = sign_in.start(unit, idp, id, next=local_page(next), cookie=cookie)
+        started = sign_in.start(unit, idp, id, purpose, cookie=cookie)
         message = messages.message(
             "AuthnRequest",
             '<samlp:NameIDPolicy AllowCreate="true"></samlp:NameIDPolicy>',
+            _requested(comparison, contexts),
             id=id,
             moment=unit.tx.moment,
             issuer=sp.entity_id,
             Destination=there.sign_on,
             AssertionConsumerServiceURL=sp.acs,
             ProtocolBinding=names.BINDING_POST,
-            ForceAuthn="true" if fresh else None,
+            ForceAuthn="true" if purpose.forced else None,
         )
     address = redirect.address(there.sign_on, "SAMLRequest", message.encode(), started.relay_state, sp.signer)
     return Departure(address, started.cookie)
+
+
+def _requested(comparison: str, contexts: tuple[str, ...]) -> str:
+    """Which context classes will do (core section 3.3.2.2.1); nothing where any does."""
+    if not contexts:
+        return ""
+    named = f'<saml:AuthnContextClassRef xmlns:saml="{names.SAML}">%s</saml:AuthnContextClassRef>'
+    inside = "".join(named % text(one) for one in contexts)
+    return f'<samlp:RequestedAuthnContext Comparison="{comparison}">{inside}</samlp:RequestedAuthnContext>'
 
 
 def local_page(next: str) -> str:
@@ -64,7 +78,7 @@ def local_page(next: str) -> str:
 
 def answer(
     sp: Sp, encoded: str | None, browser: Browser, *, life: timedelta, recorded: Callable[[], bool] = lambda: True
-) -> Begun | Refused:
+) -> Begun | Unmet | Refused:
     """What becomes of a Response in base64. Every refusal that concerns an IdP of ours leaves an audit event; of what anybody may have
     made up in its name only where `recorded` says so: strangers shall not fill the audit log.
 
@@ -76,7 +90,11 @@ def answer(
         judged = _judged(sp, idp, content, root)
     except NotAccepted as problem:
         refused = Refused(problem.code, problem.detail)
-        if refused.code is Code.DISPUTED or recorded():
+        record = refused.code is Code.DISPUTED or recorded()
+        if refused.code is Code.CONTEXT:
+            with sp.domain.change(SYSTEM) as unit:
+                return sign_in.no_such_context(unit, idp, root.get("InResponseTo"), browser, refused, record=record)
+        if record:
             with sp.domain.change(SYSTEM) as unit:
                 sign_in.refuse(unit, idp, refused)
         return refused

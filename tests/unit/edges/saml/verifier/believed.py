@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.core.keys import SigningKey
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 from connector.edges.saml import xml
 from connector.edges.saml.sp import response
 from connector.edges.saml.sp.identity_provider import IdentityProvider

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector.domain.sign_in import Code
+from connector.domain.vouched import Code
 from connector.edges.saml.sp.asserted import SKEW
 from tests.unit.edges.saml.verifier.believed import NOW, SECOND, accepted, refused, replaced, without, written
 from tests.workforce_idp import ACS, SP, instant

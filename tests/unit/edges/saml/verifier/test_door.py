@@ -1,83 +1,25 @@
 """People at our door: the request that they carry away, and whether the answer that they bring signs them in."""
 
-import base64
-import itertools
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import orjson
 import pytest
 
 from connector.core.errors import NotFound
-from connector.core.keys import KeyRing
-from connector.core.secret import fingerprint
-from connector.domain import people, workforce
-from connector.domain.sign_in import Begun, Browser, Code, Refused
-from connector.domain.unit import SYSTEM, Domain
-from connector.domain.workforce import Trust
+from connector.domain import workforce
+from connector.domain.sign_in import Begun, Browser, Purpose
+from connector.domain.unit import SYSTEM
+from connector.domain.vouched import Code, Refused
 from connector.edges.saml.redirect import read
-from connector.edges.saml.signature import Signers, check_octets
+from connector.edges.saml.signature import check_octets
 from connector.edges.saml.sp import provider, sign_in
-from connector.edges.saml.sp.provider import Sp
 from connector.edges.saml.sp.refusal import NotAccepted
-from connector.storage import audit, sign_ins
-from connector.storage.db import Database
 from tests.unit.edges.saml.verifier import forge
 from tests.unit.edges.saml.verifier.believed import NOW, corp, written
-from tests.workforce_idp import ACS, SP, Says, at_that_time, encrypted, message_of
-
-LIFE = timedelta(hours=8)
-
-
-@dataclass
-class Door:
-    sp: Sp
-
-    def leave(self, **options: Any) -> tuple[Any, Browser]:
-        """(the request that is carried to the IdP, the browser that carries it)."""
-        departure = sign_in.request(self.sp, "corp", **{"next": "/x", "cookie": None, **options})
-        relay_state = parse_qs(urlsplit(departure.address).query)["RelayState"][0]
-        return message_of(departure.address), Browser(departure.cookie, relay_state)
-
-    def bring(self, text: str | None, browser: Browser, *, recorded: bool = True) -> Begun | Refused:
-        encoded = base64.b64encode(text.encode()).decode() if text is not None else None
-        return sign_in.answer(self.sp, encoded, browser, life=LIFE, recorded=lambda: recorded)
-
-    def not_accepted(self, text: str | None, code: Code, sentence: str) -> None:
-        with pytest.raises(NotAccepted, match=sentence) as caught:
-            self.bring(text, Browser("x", "y"))
-        assert caught.value.code is code
-        assert self.events() == []
-
-    def configure(self, **changes: Any) -> None:
-        with self.sp.domain.change(SYSTEM) as unit:
-            workforce.configure(unit, "corp", changes)
-
-    def events(self) -> list[tuple[str, str | None]]:
-        """Sign-ins that were granted or refused."""
-        with self.sp.domain.view() as unit:
-            bodies = [orjson.loads(one.body) for one in audit.events(unit.tx) if one.action.startswith("sign-in:")]
-        return [(one["action"], one["detail"].get("reason")) for one in bodies]
-
-
-@pytest.fixture
-def door(keys: KeyRing, migrated_file: Path, tmp_path: Path) -> Iterator[Door]:
-    """Ours, which trusts corp, where ada is known."""
-    file = tmp_path / "connector.db"
-    shutil.copyfile(migrated_file, file)
-    domain = Domain(Database(f"sqlite:///{file}", clock=lambda: NOW), keys)
-    ids = (f"_id{number}" for number in itertools.count(1))
-    with domain.change(SYSTEM) as unit:
-        workforce.add(unit, "corp", Trust(corp().entity_id, corp().metadata().decode()))
-        people.add(unit, {"userName": "ada", "displayName": "Ada"}, None)
-    with at_that_time(NOW):
-        yield Door(Sp(domain, "https://connector.example/", Signers(keys, "sp"), lambda: next(ids)))
-    domain.database.close()
+from tests.unit.edges.saml.verifier.conftest import LIFE, Door
+from tests.workforce_idp import ACS, SP, Says, encrypted
 
 
 def test_we_are_below_our_address(door: Door) -> None:
@@ -108,11 +50,11 @@ def test_the_request_says_who_asks_whom_and_where_the_answer_goes(door: Door) ->
     assert list(message.itertext()) == [SP]
     assert browser.cookie and browser.cookie.startswith("acl_")
     assert door.leave(cookie="mine")[1].cookie == "mine"
-    assert door.leave(fresh=True)[0].get("ForceAuthn") == "true"
+    assert door.leave(forced=True)[0].get("ForceAuthn") == "true"
 
 
 def test_the_request_is_signed_with_our_key(door: Door) -> None:
-    address = sign_in.request(door.sp, "corp", next="/", cookie=None).address
+    address = sign_in.request(door.sp, "corp", Purpose("/"), cookie=None).address
 
     assert address.startswith("https://idp.corp.example/sso?SAMLRequest=")
     query = read(urlsplit(address).query.encode())
@@ -123,7 +65,7 @@ def test_the_request_is_signed_with_our_key(door: Door) -> None:
 
 def test_nobody_is_sent_to_an_idp_that_is_off_or_not_there(door: Door) -> None:
     with pytest.raises(NotFound):
-        sign_in.request(door.sp, "other", next="/", cookie=None)
+        sign_in.request(door.sp, "other", Purpose("/"), cookie=None)
     door.configure(active=False)
     with pytest.raises(NotFound, match="^there is no workforce IdP named 'corp'$") as caught:
         door.leave()
@@ -144,6 +86,14 @@ def test_the_answer_to_the_request_signs_in_once(door: Door) -> None:
     assert door.events()[1:] == [("sign-in:refused", "it answers no request of ours that is open")]
 
 
+def test_nobody_goes_on_to_a_page_of_somebody_else(door: Door) -> None:
+    message, browser = door.leave("https://evil.example/")
+
+    outcome = door.bring(written(request=message.get("ID")), browser)
+
+    assert isinstance(outcome, Begun) and outcome.next == "/"
+
+
 def test_a_session_remembers_what_the_idp_said(door: Door) -> None:
     message, browser = door.leave()
     door.configure(groups_attribute="groups", roles=(("admin", "admins"),))
@@ -153,19 +103,41 @@ def test_a_session_remembers_what_the_idp_said(door: Door) -> None:
 
     assert isinstance(outcome, Begun), outcome
     assert outcome.expires == NOW + LIFE
-    with door.sp.domain.view() as unit:
-        session = sign_ins.by_token(unit.tx, fingerprint(outcome.token))
-    assert session is not None
+    session = door.session(outcome)
     assert (session.subject, session.session_index, session.roles) == ("ada", "session-1", "admin")
     assert session.name_id == '<saml:NameID xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">ada</saml:NameID>'
     assert session.context == "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
-    assert session.authenticated == "2027-03-01T12:00:00.000Z"
+    assert session.proven is None, (
+        "nobody had forced them: the IdP may have known them, and named the moment of its answer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "proven"),
+    [
+        ("2027-03-01T12:00:00Z", "2027-03-01T12:00:00.000Z"),
+        ("2027-03-01T11:30:00Z", "2027-03-01T11:30:00.000Z"),  # it did not heed what was asked, and tells the truth
+        ("2027-03-01T12:02:59Z", "2027-03-01T12:00:00.000Z"),  # its clock is ahead
+    ],
+)
+def test_a_proof_that_was_forced_is_remembered_with_its_time(door: Door, said: str, proven: str) -> None:
+    message, browser = door.leave(forced=True)
+    text = written(
+        request=message.get("ID"),
+        change=lambda text: text.replace('AuthnInstant="2027-03-01T12:00:00Z"', f'AuthnInstant="{said}"'),
+    )
+
+    outcome = door.bring(text, browser)
+
+    assert isinstance(outcome, Begun), outcome
+    assert door.session(outcome).proven == proven
 
 
 def test_an_assertion_is_remembered_for_longer_than_it_is_good(door: Door) -> None:
     door.configure(unsolicited=True)
     text = written(request=None)
-    assert isinstance(door.bring(text, Browser(None, None)), Begun)
+    outcome = door.bring(text, Browser(None, None))
+    assert isinstance(outcome, Begun) and door.session(outcome).proven is None, "nobody asked for a proof"
 
     assert door.bring(text, Browser(None, None)) == Refused(Code.REPLAYED, "the assertion was used before")
     with door.sp.domain.view() as unit:

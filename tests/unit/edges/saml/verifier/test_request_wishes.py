@@ -112,6 +112,13 @@ TLS, OTHER = CLASSES + "TLSClient", CLASSES + "Password"
         context(TLS, comparison="exact"),
         context(TLS, comparison="minimum"),
         context(TLS, comparison="maximum"),
+        context(OTHER, comparison="minimum"),
+        context(CLASSES + "SecureRemotePassword", OTHER, comparison="minimum"),
+        context(OTHER, comparison="better"),
+        context(OTHER, CLASSES + "PasswordProtectedTransport", comparison="better"),
+        context(CLASSES + "unspecified", comparison="minimum"),
+        context(CLASSES + "unspecified", comparison="maximum"),
+        context(CLASSES + "Kerberos", OTHER, comparison="minimum"),
         "<samlp:NameIDPolicy/>",
         f'<samlp:NameIDPolicy Format="{FORMAT}persistent"/>',
         f'<samlp:NameIDPolicy Format="{FORMAT}transient"/>',
@@ -121,6 +128,43 @@ TLS, OTHER = CLASSES + "TLSClient", CLASSES + "Password"
 )
 def test_what_can_be_met_is_met(inside: str) -> None:
     assert meet(inside) is None
+
+
+PROTECTED = CLASSES + "PasswordProtectedTransport"
+
+
+@pytest.mark.parametrize(
+    ("asked", "comparison", "met"),
+    [
+        (TLS, "maximum", True),
+        (OTHER, "minimum", True),
+        (OTHER, "better", True),
+        (PROTECTED, "minimum", True),
+        (PROTECTED, "maximum", True),
+        (TLS, "minimum", False),
+        (OTHER, "maximum", False),
+        (OTHER, "exact", False),
+        (PROTECTED, "better", False),
+    ],
+)
+def test_a_password_that_did_not_travel_in_the_open_stands_between(asked: str, comparison: str, met: bool) -> None:
+    wish = context(asked, comparison=comparison)
+
+    if met:
+        assert meet(wish, context=PROTECTED) is None
+    else:
+        with pytest.raises(Declined, match="^the agent did not authenticate that way$"):
+            meet(wish, context=PROTECTED)
+
+
+def test_what_has_no_place_in_that_order_can_only_be_equal() -> None:
+    """An agent that comes with a token."""
+    came = CLASSES + "unspecified"
+
+    assert meet(context(came), context=came) is None
+    for comparison in ("minimum", "maximum", "better"):
+        with pytest.raises(Declined):
+            meet(context(OTHER, comparison=comparison), context=came)
 
 
 def test_the_format_that_was_chosen_can_be_asked_for() -> None:
@@ -139,7 +183,13 @@ POLICY, NO_CONTEXT = ("Requester", "InvalidNameIDPolicy"), ("Responder", "NoAuth
         (context(OTHER), "^the agent did not authenticate that way$", NO_CONTEXT),
         (context(TLS, comparison="better"), "^the agent did not authenticate that way$", NO_CONTEXT),
         (context(CLASSES + "unspecified", comparison="better"), "^the agent did not authenticate that way$", NO_CONTEXT),
-        (context(OTHER, comparison="minimum"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(OTHER, TLS, comparison="better"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(OTHER, CLASSES + "Kerberos", comparison="better"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(OTHER, comparison="maximum"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(CLASSES + "Kerberos", comparison="minimum"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(CLASSES + "Kerberos", comparison="maximum"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(OTHER, comparison="stronger"), "^the agent did not authenticate that way$", NO_CONTEXT),
+        (context(TLS, comparison="stronger"), "^the agent did not authenticate that way$", NO_CONTEXT),
         ('<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"/>',
          "^there is no NameID of that kind$", POLICY),
         ('<samlp:NameIDPolicy Format=""/>', "^there is no NameID of that kind$", POLICY),

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from connector.core.errors import Invalid
-from connector.domain.sign_in import Code
-from connector.edges.saml import xml
+from connector.domain.vouched import Code
+from connector.edges.saml import names, xml
 from connector.edges.saml.sp import response
 from connector.edges.saml.sp.asserted import Asserted
 from connector.edges.saml.sp.refusal import NotAccepted, refusing
@@ -145,6 +145,10 @@ def test_a_response_without_an_assertion_is_refused() -> None:
         (replaced("status:Success", "status:success"), Code.IDP_REFUSED, "^the IdP answered success$"),
         (replaced('status:Success"/>', 'status:Responder"><samlp:StatusCode Value="urn:x:AuthnFailed"/><x Value="y"/></samlp:StatusCode>'),
          Code.IDP_REFUSED, "^the IdP answered Responder, AuthnFailed$"),
+        (replaced('status:Success"/>', f'status:Responder"><samlp:StatusCode Value="{names.NO_AUTHN_CONTEXT}"/></samlp:StatusCode>'),
+         Code.CONTEXT, "^the IdP answered Responder, NoAuthnContext$"),
+        (replaced("urn:oasis:names:tc:SAML:2.0:status:Success", names.NO_AUTHN_CONTEXT), Code.IDP_REFUSED,
+         "^the IdP answered NoAuthnContext$"),
         (replaced("urn:oasis:names:tc:SAML:2.0:status:Success", "x" * 99), Code.IDP_REFUSED, f"^the IdP answered {'x' * 60}$"),
         (replaced(' Value="urn:oasis:names:tc:SAML:2.0:status:Success"', ""), Code.IDP_REFUSED, "^the IdP answered None$"),
         (replaced("corp.example/saml</saml:Issuer><samlp:Status>", "corp.example/other</saml:Issuer><samlp:Status>"), Code.SIGNATURE,
