@@ -115,9 +115,15 @@ class Parts:
 def assemble(settings: Settings, *, clock: Clock = utc_now, new_id: NewId = new_id) -> Parts:
     """Open database and keys, and read the catalogue. Misconfigured where something does not fit."""
     catalogue = catalogue_file.read(settings.catalogue_file)
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        told = f"CONNECTOR_DATA_DIR: cannot make the folder {settings.data_dir}: {problem.strerror}"
+        raise Misconfigured("The settings are wrong.", [told]) from problem
     database = Database(settings.database, clock=clock, new_id=new_id)
     domain = Domain(database, KeyRing(settings.keys, clock=clock), longest_days=settings.credential_days)
     own = [settings.mappings_dir] if settings.mappings_dir else []
     connections = Connections(domain, [*own, shipped_folder()])
-    return Parts(settings, domain, connections, Push(domain, settings.url), catalogue)
+    parts = Parts(settings, domain, connections, Push(domain, settings.url), catalogue)
+    parts.client_anchors()  # a wrong file is to be told now, not to the first agent that comes
+    return parts

@@ -137,6 +137,13 @@ class Settings(BaseModel):
             raise ValueError("must be a file that can be read")
         return value
 
+    @field_validator("mappings_dir")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("must be a folder that is there")
+        return value
+
     @field_validator("tls_key")
     @classmethod
     def _with_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
@@ -166,7 +173,8 @@ class Settings(BaseModel):
     @property
     def url(self) -> str:
         scheme = "https" if self.tls_certificate else "http"
-        return self.base_url or f"{scheme}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"{scheme}://{host}:{self.port}"
 
     @property
     def saml_entity_id(self) -> str:
@@ -210,7 +218,7 @@ def _file(path: Path, problems: list[str]) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as problem:
         problems.append(f"{CONFIG}: cannot read {path}: {problem.strerror}")
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # no TOML, or no text
         problems.append(f"{path}: {problem}")
     return {}
 

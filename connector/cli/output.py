@@ -1,10 +1,11 @@
 """How commands speak: plain lines for people, JSON for machines; errors in one form; exit 0 done, 1 refused, 2 wrong usage."""
 
 import functools
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,8 +23,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def operator() -> Caller:
-    """The caller that a command acts as: the account that runs it."""
-    name = getpass.getuser()
+    """The caller that a command acts as: the account that runs it, by its number where a container has given it no name.
+
+    Not as LOGNAME has it, which anybody can set: the audit log keeps it.
+    """
+    name = str(os.getuid())
+    with suppress(KeyError):
+        name = pwd.getpwuid(os.getuid()).pw_name
     return Caller("operator", f"operator:{name}", name)
 
 
@@ -42,14 +48,22 @@ def parts(*, checked: bool = True, serving: bool = False) -> Parts:
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Show errors of ours as one sentence and exit 1, never a traceback."""
+    """Show errors of ours, and files that cannot be used, as a sentence and exit 1, never a traceback.
+
+    Notes are for whoever runs the command; a caller over HTTP does not get them.
+    """
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
         except ConnectorError as problem:
-            click.echo(f"connector: {problem.detail}", err=True)
+            click.echo("\n  - ".join([f"connector: {problem.detail}", *getattr(problem, "__notes__", [])]), err=True)
+            sys.exit(1)
+        except OSError as problem:
+            if problem.filename is None:
+                raise
+            click.echo(f"connector: {problem.filename}: {problem.strerror}", err=True)
             sys.exit(1)
 
     return run

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from connector import __version__
+from connector.cli import listening
 from connector.cli.output import guarded, json_option, operator, parts, show
 from connector.core import logs
 from connector.core.keys import OPTIONAL, PUBLISHED_FIRST, PURPOSES
@@ -32,6 +33,8 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
     Example: connector serve --port 8080
     """
     settings = load(host=host, port=port, workers=workers)
+    address = listening.address(settings)
+    listening.check_tls(settings)
     logs.configure(settings.log_level)
     for name in ("host", "port", "workers"):  # the web processes read the environment
         os.environ[f"{PREFIX}{name.upper()}"] = str(getattr(settings, name))
@@ -51,7 +54,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
     Granian(
         "connector.wsgi:create_with_worker" if with_worker else "connector.wsgi:create",
         factory=True,
-        address=settings.host,
+        address=address,
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -103,8 +103,7 @@ def save(unit: Unit, before: Record, draft: Draft, *, also_changed: bool = False
         changed.append("externalId")
     if not changed and not also_changed:
         return before, []
-    after = replace(
-        before,
+    after = before._replace(
         name=name,
         document=orjson.dumps(draft.document).decode(),
         active=draft.active,

@@ -73,7 +73,7 @@ class Unit:
             event["reason"] = self.by.reason
         body = canonical(event)
         mac = hmac.digest(self._mac_key, body, "sha256").hex()
-        audit.add(self.tx, audit.EventRow(event["id"], self.tx.now, action.value, subject_id, body.decode(), mac))
+        audit.add(self.tx, event["id"], action=action.value, subject_id=subject_id, body=body.decode(), mac=mac)
 
     def look(self, agent_ids: Iterable[str], *, priority: int) -> None:
         """Ask the worker to look at these agents at every target."""

@@ -44,17 +44,9 @@ _add = Prepared(sa.insert(t.audit_event), columns=("id", "time", "action", "subj
 _place = Prepared(sa.update(t.audit_event).where(_e.seq == sa.bindparam("seq_")), columns=("leaf",))
 
 
-def add(tx: Transaction, event: EventRow) -> None:
-    """Written at the end of the transaction."""
-    _add.later(
-        tx,
-        id=event.id,
-        time=event.time,
-        action=event.action,
-        subject_id=event.subject_id,
-        body=event.body,
-        mac=event.mac,
-    )
+def add(tx: Transaction, id: str, *, action: str, subject_id: str, body: str, mac: str) -> None:
+    """A row as EventRow has it; written at the end of the transaction."""
+    _add.later(tx, id=id, time=tx.now, action=action, subject_id=subject_id, body=body, mac=mac)
 
 
 def unsealed(tx: Transaction, limit: int) -> list[EventRow]:

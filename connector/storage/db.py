@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.clock import Clock, to_text, utc_now
-from connector.core.errors import Misconfigured
+from connector.core.errors import Misconfigured, Unavailable
 from connector.core.ids import NewId, new_id
 from connector.core.query import comparison_key
 from connector.storage.failures import busy, translated
@@ -235,9 +235,14 @@ class Database:
 
     def _schema(self) -> str | None:
         """Read without Alembic, which every command would wait for."""
-        with self.snapshot() as tx:
-            marked = sa.inspect(tx.connection).has_table("alembic_version")
-            return tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
+        try:
+            with self.snapshot() as tx:
+                marked = sa.inspect(tx.connection).has_table("alembic_version")
+                return tx.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if marked else None
+        except Unavailable as problem:
+            reason = getattr(problem.__cause__, "orig", problem.__cause__)
+            problem.add_note(f"{self.url.render_as_string(hide_password=True)}: {reason}")
+            raise
 
     def tidy(self) -> None:
         """Copy SQLite's write-ahead log into the database, so that no writer has to when it commits."""

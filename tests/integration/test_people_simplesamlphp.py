@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -70,6 +71,25 @@ def test_only_the_contexts_that_are_wanted_will_do(here: Site, idp: SimpleSamlPh
     assert not person.signed_in, "a change of what will do ends sessions"
     assert "<code>context</code>" in person.go("/saml/sp/login?idp=ssp").page.text, person.page.text
     assert not person.signed_in
+
+
+def test_an_idp_that_heeds_contexts_is_asked_for_what_the_agent_wants(here: Site, idp: SimpleSamlPhp) -> None:
+    strong, other = "https://refeds.org/profile/mfa", "urn:oasis:names:tc:SAML:2.0:ac:classes:X509"
+    idp.add_service_provider(here.metadata)
+    idp.heed_contexts(strong)
+    try:
+        person = sign_in(here, idp)
+        page = here.consent_page(idp.user, acr_values=strong)
+
+        assert "by other means" in person.go(page).page.text
+        assert "This agent asks to act for you" in person.follow("acr=").page.text, person.page.text
+        assert here.events("sign-in:granted")[-1]["context"] == strong
+
+        assert "by other means" in person.go(page.replace(quote(strong, safe=""), other)).page.text
+        assert "/healthz?error=unmet_authentication_requirements" in person.follow("acr=").page.url, person.page.text
+        assert "NoAuthnContext" in here.events("sign-in:refused")[-1]["reason"]
+    finally:
+        idp.heed_contexts()
 
 
 def test_signing_out_there_ends_the_session_here(here: Site, idp: SimpleSamlPhp) -> None:

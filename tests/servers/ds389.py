@@ -50,7 +50,9 @@ class Ds389:
         self.url = f"ldaps://localhost:{self._tls}"
         self._instance = self._root / "etc" / "dirsrv" / "slapd-test"
         self.ca_file = self._instance / "ca.crt"
-        self._environment = {**os.environ, "PATH": f"{self._root}/bin:{os.environ['PATH']}"}
+        # dscreate believes LOGNAME, not the kernel, about who runs it
+        own = {"LOGNAME": _ACCOUNT, "PATH": f"{self._root}/bin:{os.environ['PATH']}"}
+        self._environment = {**os.environ, **own}
         self._process = ServerProcess(
             "ns-slapd",
             [program("ns-slapd"), "-D", self._instance, "-i", self._root / "pid", "-d", "0"],

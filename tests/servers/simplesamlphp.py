@@ -12,6 +12,13 @@ from tests.servers.process import HOST, ServerProcess, free_port
 from tests.servers.system_packages import program
 
 _WWW = Path("/usr/share/simplesamlphp/www")
+# What its documentation has administrators write where contexts are to be heeded; as it comes, it does as it does anyway.
+_HEED = """
+$asked = $state["saml:RequestedAuthnContext"]["AuthnContextClassRef"] ?? [];
+$fitting = array_intersect($asked, explode(" ", "%s"));
+if ($asked && !$fitting) throw new \\SimpleSAML\\Module\\saml\\Error\\NoAuthnContext(\\SAML2\\Constants::STATUS_RESPONDER);
+if ($asked) $state["saml:AuthnContextClassRef"] = reset($fitting);
+"""
 _MD = {"md": "urn:oasis:names:tc:SAML:2.0:metadata", "ds": "http://www.w3.org/2000/09/xmldsig#"}
 
 
@@ -25,6 +32,7 @@ class SimpleSamlPhp:
         self.url = f"http://{HOST}:{self.port}"
         self.metadata_url = f"{self.url}/saml2/idp/metadata.php?output=xml"
         self._folder = directory
+        self._filters = ""
         self._write_configuration()
         self._process = ServerProcess(
             "simplesamlphp",
@@ -81,11 +89,17 @@ class SimpleSamlPhp:
             f" 'simplesaml.nameidattribute' => 'uid', 'assertion.encryption' => {str(encrypt).lower()}];"
         )
 
+    def heed_contexts(self, *classes: str) -> None:
+        """Of the contexts that are asked for, it knows these; of none, it does as it comes."""
+        code = _HEED % " ".join(classes)
+        self._filters = f"'authproc' => [50 => ['class' => 'core:PHP', 'code' => '{code}']]," if classes else ""
+        self.sign_with("old")
+
     def sign_with(self, key: str, *, announce: str | None = None) -> None:
         """`old` or `new` signs from now on; the metadata also have the certificate of the one that is announced."""
         following = f"'new_privatekey' => '{announce}.key', 'new_certificate' => '{announce}.crt'," if announce else ""
         (self._folder / "metadata" / "saml20-idp-hosted.php").write_text(
-            f"""<?php $metadata['{self.url}/idp'] = ['host' => '__DEFAULT__', 'auth' => 'users', {following}
+            f"""<?php $metadata['{self.url}/idp'] = ['host' => '__DEFAULT__', 'auth' => 'users', {following} {self._filters}
             'privatekey' => '{key}.key', 'certificate' => '{key}.crt', 'redirect.sign' => true, 'sign.logout' => true,
             ];"""
         )

@@ -136,7 +136,8 @@ def test_a_proof_that_was_forced_is_remembered_with_its_time(door: Door, said: s
 def test_an_assertion_is_remembered_for_longer_than_it_is_good(door: Door) -> None:
     door.configure(unsolicited=True)
     text = written(request=None)
-    assert isinstance(door.bring(text, Browser(None, None)), Begun)
+    outcome = door.bring(text, Browser(None, None))
+    assert isinstance(outcome, Begun) and door.session(outcome).proven is None, "nobody asked for a proof"
 
     assert door.bring(text, Browser(None, None)) == Refused(Code.REPLAYED, "the assertion was used before")
     with door.sp.domain.view() as unit:
