@@ -24,6 +24,7 @@ from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
 from connector.edges.oauth.door import PREFIX, Door
 from connector.edges.oauth.federation import Federation
+from connector.edges.oauth.foreign_tokens import ForeignTokens
 from connector.edges.oauth.grants import Grants
 from connector.edges.ops import blueprint as ops
 from connector.edges.saml import bearer, expiry
@@ -48,6 +49,7 @@ def create_app(parts: Parts) -> Flask:
     attempts = Attempts(time.monotonic, limit=settings.auth_failures, seconds=settings.auth_failure_seconds)
     door = Door(domain, base_url=settings.url, federation=federation, attempts=attempts, certificates=certificates)
 
+    foreign = ForeignTokens(domain, tokens, federation)
     starts, forged = Limiter(time.monotonic), Limiter(time.monotonic)
 
     own_assertions = bearer.verifier(
@@ -155,7 +157,7 @@ def create_app(parts: Parts) -> Flask:
     scim = ScimEdge(
         domain,
         base_url=settings.url,
-        authenticate=lambda header, asked: tokens.caller(header, lambda: door.shown(asked())),
+        authenticate=lambda header, asked: foreign.caller(header, lambda: door.shown(asked())),
         challenge=challenge,
         catalogue=parts.catalogue,
     )

@@ -4,7 +4,7 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class World:
         with self.domain.change(SYSTEM) as unit:
             agent = resources.by_id(unit.tx, "agent", agent_id)
             assert agent is not None
-            resources.update(unit.tx, replace(agent, active=False), renamed=False)
+            resources.update(unit.tx, agent._replace(active=False), renamed=False)
             ended = [entity_id for _, entity_id in saml.end_sessions(unit.tx, agent_id)]
             unit.tell_apps(agent_id, ended)
         return ended

@@ -48,7 +48,9 @@ def list_credentials(name: str, as_json: bool) -> None:
 @click.option(
     "--overlap", type=click.IntRange(0, 90), default=7, show_default=True, help="Days the old ones still serve."
 )
-@click.option("--kind", type=click.Choice(rotation.SCHEDULED), default="client_secret", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(rotation.SCHEDULED), default="client_secret", show_default=True, help="What is issued."
+)
 @json_option
 @guarded
 def rotate_agent(name: str, overlap: int, kind: str, as_json: bool) -> None:

@@ -16,7 +16,9 @@ def case() -> None:
 
 @case.command("list")
 @click.option("--target", default="", help="Only of this target.")
-@click.option("--state", type=click.Choice(cases.STATES), default="open", show_default=True)
+@click.option(
+    "--state", type=click.Choice(cases.STATES), default="open", show_default=True, help="Only those in this state."
+)
 @json_option
 @guarded
 def list_cases(target: str, state: str, as_json: bool) -> None:

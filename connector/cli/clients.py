@@ -175,10 +175,20 @@ def revoke_credential(name: str, credential_id: str) -> None:
 @click.option(
     "--jwks-file", type=click.Path(exists=True, dir_okay=False), help="File with the issuer's JWK Set instead."
 )
+@click.option(
+    "--direct", is_flag=True, help="Its access tokens open SCIM as they are (Entra, where Secret Token is left empty)."
+)
 @json_option
 @guarded
 def trust_issuer(
-    name: str, issuer: str, subject: str, audience: str, jwks_url: str | None, jwks_file: str | None, as_json: bool
+    name: str,
+    issuer: str,
+    subject: str,
+    audience: str,
+    jwks_url: str | None,
+    jwks_file: str | None,
+    direct: bool,
+    as_json: bool,
 ) -> None:
     """Let assertions of an issuer elsewhere stand for a client (RFC 7523, workload identity federation).
 
@@ -187,7 +197,7 @@ def trust_issuer(
     jwks = Path(jwks_file).read_text() if jwks_file else None
     with parts().domain.change(operator()) as unit:
         id = client_access.trust(
-            unit, name, issuer=issuer, subject=subject, audience=audience, jwks_url=jwks_url, jwks=jwks
+            unit, name, issuer=issuer, subject=subject, audience=audience, jwks_url=jwks_url, jwks=jwks, direct=direct
         )
     show({"trust": id}, as_json, [f"trusted as {id}"])
 

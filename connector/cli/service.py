@@ -1,6 +1,7 @@
 """Commands that run the service itself: serve, worker, the database, our keys."""
 
 import gc
+import multiprocessing
 import os
 import signal
 import threading
@@ -50,6 +51,7 @@ def serve(host: str | None, port: int | None, workers: int | None, with_worker: 
 
     import connector.app  # noqa: F401  # granian forks its workers: what is loaded before is loaded once, and its memory shared
 
+    multiprocessing.set_start_method("fork", force=True)  # from Python 3.14 on it would not be forking
     gc.freeze()  # a collection in a worker would write to what it shares, and so make copies of it
     Granian(
         "connector.wsgi:create_with_worker" if with_worker else "connector.wsgi:create",

@@ -28,7 +28,7 @@ def register(unit: Unit, document: dict[str, Any], external_id: str | None) -> R
     """A new agent. Invalid where its owners do not exist or its state contradicts itself; Conflict where a name is taken."""
     draft, ownerships = _draft(unit, document, external_id, before=None)
     record = resources.create(unit, "agent", draft)
-    owners.assign(unit.tx, record.id, ownerships)
+    owners.give(unit.tx, record.id, ownerships)
     certificates = _certificates(document)
     if certificates:
         credentials.replace_certificates(unit, record.id, certificates)

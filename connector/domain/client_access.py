@@ -84,7 +84,7 @@ def held(unit: Unit, name: str) -> list[Held]:
         for one in credentials.listing(unit, holder)
     ]
     return listed + [
-        Held(one.id, "trust", "live", one.created, None, f"{one.issuer} {one.subject}")
+        Held(one.id, "trust", "live", one.created, None, f"{one.issuer} {one.subject}{' direct' if one.direct else ''}")
         for one in clients.trusts(unit.tx, holder)
     ]
 
@@ -107,8 +107,10 @@ def add_trust(
     jwks_url: str | None,
     jwks: str | None,
     reusable: bool = False,
+    direct: bool = False,
 ) -> str:
-    """The same for a client or an agent. `reusable`: the same assertion may come again until it ends.
+    """The same for a client or an agent. `reusable`: the same assertion may come again until it ends. `direct`: of a client, the
+    issuer's access tokens open SCIM as they are, and nothing else.
 
     Invalid where what is needed is missing or the keys cannot be used; Conflict where another has that subject.
     """
@@ -118,7 +120,9 @@ def add_trust(
     delegations.check_keys(jwks_url, jwks)
     if clients.trust_of(unit.tx, issuer, subject):
         raise Conflict(f"{issuer} is trusted for the subject {subject!r} already", field="subject")
-    made = Trust(unit.tx.new_id("tru"), holder, issuer, subject, audience, jwks_url, jwks, unit.tx.now, reusable)
+    made = Trust(
+        unit.tx.new_id("tru"), holder, issuer, subject, audience, jwks_url, jwks, unit.tx.now, reusable, direct
+    )
     clients.insert_trust(unit.tx, made)
     unit.record(Action.TRUST_ADDED, holder_kind, holder, trust=made.id, issuer=issuer, subject=subject)
     return made.id

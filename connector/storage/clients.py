@@ -29,7 +29,10 @@ class Client:
 
 @dataclass(frozen=True)
 class Trust:
-    """An issuer elsewhere whose assertions about one subject stand for the client or agent; `reusable` ones more than once."""
+    """An issuer elsewhere whose assertions about one subject stand for the client or agent; `reusable` ones more than once.
+
+    `direct`: they are no assertions, but access tokens that open SCIM as they are.
+    """
 
     id: str
     client_id: str
@@ -40,6 +43,7 @@ class Trust:
     jwks: str | None
     created: str
     reusable: bool = False
+    direct: bool = False
 
 
 _COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]

@@ -20,7 +20,7 @@ from connector.storage.folding import create_fold
 from connector.storage.group_commit import GroupCommit
 from connector.storage.session import Session
 
-SCHEMA = "0009"  # the newest file of migrations/versions; a test compares them
+SCHEMA = "0010"  # the newest file of migrations/versions; a test compares them
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
 _SESSIONS = 48

@@ -40,6 +40,11 @@ class Ownership:
 def assign(tx: Transaction, agent_id: str, ownerships: Iterable[Ownership]) -> None:
     """Replace all of the agent's ownerships by these."""
     _clear(tx, agent=agent_id)
+    give(tx, agent_id, ownerships)
+
+
+def give(tx: Transaction, agent_id: str, ownerships: Iterable[Ownership]) -> None:
+    """The ownerships of an agent that has none yet."""
     for one in ownerships:
         _insert(tx, agent_id=agent_id, holder_id=one.holder_id, role=one.role, accountable=one.accountable)
 

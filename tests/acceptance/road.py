@@ -15,6 +15,7 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwk, jwt
 
+from tests.acceptance import commands
 from tests.servers.pki import self_signed
 from tests.servers.process import ServerProcess, accepts_connections, free_port
 
@@ -83,8 +84,7 @@ class Connector:
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command as an operator gives it."""
-        command = [_CONNECTOR, *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
+        return commands.call(arguments, self.environment)
 
     def scim(self, method: str, path: str, body: dict[str, Any] | None = None, *, status: int = 201) -> dict[str, Any]:
         answer = self.http.request(method, f"{self.url}/scim/v2{path}", json=body, headers=self.headers)
@@ -118,8 +118,8 @@ class Connector:
 
     def events(self) -> list[dict[str, Any]]:
         """Every audit event."""
-        command = [_CONNECTOR, "audit", "export"]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=60)
+        done = self.call("audit", "export")
+        assert done.returncode == 0, done.stderr
         return [orjson.loads(line) for line in done.stdout.splitlines()]
 
     def introspect(self, token: str) -> dict[str, Any]:

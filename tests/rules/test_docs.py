@@ -48,6 +48,22 @@ def test_every_command() -> None:
     assert missing(DOCS / "commands.md", list(commands(main, "connector"))) == []
 
 
+def test_commands_are_found_where_the_help_has_them() -> None:
+    shown = re.findall(r"^## `connector (\w+)", (DOCS / "commands.md").read_text(), re.MULTILINE)
+    assert list(dict.fromkeys(shown)) == main.list_commands(click.Context(main))
+
+
+def test_every_command_has_an_example_and_says_what_each_option_is() -> None:
+    for path in commands(main, "connector"):
+        command: click.Command = main
+        for name in path.split()[1:]:
+            assert isinstance(command, click.Group)
+            command = command.get_command(click.Context(command), name) or command
+        assert f"Example: {path}" in (command.help or ""), path
+        silent = [one.name for one in command.params if isinstance(one, click.Option) and not one.help]
+        assert silent == [], path
+
+
 def test_every_route(tmp_path: Path) -> None:
     catalogue = tmp_path / "catalogue.toml"
     catalogue.write_text('roles = [{value = "a"}]\nentitlements = [{value = "a"}]')
@@ -76,6 +92,17 @@ def test_every_scope() -> None:
 def test_readme_names_each_make_target() -> None:
     targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert missing(ROOT / "README.md", [f"make {target}" for target in targets]) == []
+
+
+def test_the_index_leads_to_each_page() -> None:
+    """By itself, or by way of a page that it leads to."""
+    reached, ahead = {DOCS / "index.md"}, [DOCS / "index.md"]
+    while ahead:
+        page = ahead.pop()
+        found = {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+\.md)", page.read_text())}
+        ahead += found - reached
+        reached |= found
+    assert {page for page in PAGES if page.is_relative_to(DOCS)} - reached == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

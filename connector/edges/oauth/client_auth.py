@@ -202,6 +202,8 @@ def _by_trust(unit: Unit, presented: Presented, claimed: Claimed) -> str:
     token, trust = _assertion(presented), claimed.trust
     claims = jose.verify(token, claimed.keys, algorithms=jose.ASSERTION_ALGORITHMS)
     wrong = []
+    if trust.direct:
+        raise Refused("its tokens are for SCIM, and no assertions", holder=trust.client_id)
     if (claims.get("iss"), claims.get("sub")) != (trust.issuer, trust.subject):
         wrong.append("iss and sub")
     if presented.form.get("client_id", trust.client_id) not in (trust.client_id, trust.subject):

@@ -70,6 +70,12 @@ class Asked:
 
     def _read(self) -> bytes:
         self._unread = False
+        length = self._environ.get("CONTENT_LENGTH") or ""
+        if (
+            length.isdigit() and int(length) <= MAX_BODY
+        ):  # what nearly everybody sends; Werkzeug's stream takes longer than JSON does
+            found: bytes = self._environ["wsgi.input"].read(int(length))
+            return found
         return get_input_stream(self._environ, max_content_length=MAX_BODY).read()
 
 

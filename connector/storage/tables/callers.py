@@ -37,6 +37,7 @@ trust = sa.Table(  # an issuer elsewhere whose assertions stand for a client or 
         "reusable", sa.Boolean, nullable=False
     ),  # its tokens lie in a file for an hour (Kubernetes), and come again
     moment("created"),
+    sa.Column("direct", sa.Boolean, nullable=False, server_default=sa.false()),  # its tokens open SCIM as they are
     sa.UniqueConstraint("issuer", "subject"),
     sa.Index("ix_trust_client_id", "client_id"),
 )

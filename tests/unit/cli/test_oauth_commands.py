@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from joserfc import jwk
 
 from connector.cli.main import main
-from connector.domain import agents, people
+from connector.domain import agents, clients, groups, people
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import SYSTEM
 from connector.parts import assemble
@@ -120,3 +120,31 @@ def test_our_keys_and_our_ca(run, tmp_path, monkeypatch):
     assert "will sign in 14 days" in run("keys rotate saml")
     assert len([one for one in run("keys list --json") if one["purpose"] == "oauth"]) == 2
     assert "no key" in run(f"keys retire {before[0]}", status=1)
+
+
+def test_an_inbound_client_with_what_it_may_do(run, tmp_path, keys_dir):
+    made = run("client create idp --scope scim --dialect wahl --park-members --token-minutes 60 --json")
+    (shown,) = run("client list --json")
+    assert (shown["id"], shown["dialect"]) == (made["client_id"], "wahl")
+    assert (shown["park_members"], shown["token_minutes"]) == (True, 60)
+    assert "361" in run("client create other --scope scim --token-minutes 361", status=2)
+    keys = json.dumps({"keys": [jwk.generate_key("EC", "P-256", {"kid": "k"}).as_dict(private=False)]}).encode()
+    trusted = (
+        "client trust idp --issuer https://sts.example/ --subject s --audience a --jwks-file @keys.json --direct --json"
+    )
+    trust = run(trusted, **{"keys.json": keys})["trust"]
+    assert [one["about"] for one in run("client credentials idp --json") if one["id"] == trust] == [
+        "https://sts.example/ s direct"
+    ]
+
+    assert run("client parked idp --json") == []
+    parts = assemble(Settings(data_dir=tmp_path, keys_dir=keys_dir))
+    with parts.domain.view() as unit:
+        idp = clients.caller_of(unit, made["client_id"])
+    with parts.domain.change(idp) as unit:
+        group = groups.add(unit, {"displayName": "crew"}, None, ["00u1"]).id
+    parts.domain.database.close()
+    (waiting,) = run("client parked idp --json")
+    assert (waiting["value"], waiting["group"], waiting["group_id"]) == ("00u1", "crew", group)
+    assert "00u1" in run("client parked idp")
+    assert "no client named" in run("client parked nobody", status=1)

@@ -23,10 +23,7 @@ from connector.storage.person_grants import PersonGrant
 from connector.storage.tables import metadata, person_grant
 
 _numbers = itertools.count(1)
-_ADVICE = (
-    "storage/tables/ and storage/migrations differ: before 0.1.0 is released, write the change into revision 0001; "
-    "afterwards, add a revision"
-)
+_ADVICE = "storage/tables/ and storage/migrations differ: add a revision"
 _POSTGRESQL = {
     "columns": """
         SELECT table_name, column_name, ordinal_position, data_type, collation_name, is_nullable, column_default
