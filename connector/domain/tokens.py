@@ -359,4 +359,4 @@ class Tokens:
         allowed = found.scopes & named
         if actors:
             return replace(found, scopes=allowed & exchange.rights(unit, claims["sub"]), person=claims["sub"]), claims
-        return replace(found, scopes=allowed), claims
+        return (found if allowed == found.scopes else replace(found, scopes=allowed)), claims

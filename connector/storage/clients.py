@@ -50,6 +50,9 @@ _COLUMNS = [t.client.c[name] for name in Client.__dataclass_fields__]
 _by_id = Prepared(sa.select(*_COLUMNS).where(t.client.c.id == sa.bindparam("id")))
 _hold = Prepared(sa.select(t.client.c.id).where(t.client.c.id == sa.bindparam("id")).with_for_update(key_share=True))
 _TRUST = [t.trust.c[name] for name in Trust.__dataclass_fields__]
+_trust_of = Prepared(
+    sa.select(*_TRUST).where(t.trust.c.issuer == sa.bindparam("issuer"), t.trust.c.subject == sa.bindparam("subject"))
+)
 
 
 def by_id(tx: Transaction, id: str) -> Client | None:
@@ -94,8 +97,11 @@ def insert_trust(tx: Transaction, trust: Trust) -> None:
 
 
 def trust_of(tx: Transaction, issuer: str, subject: str) -> Trust | None:
-    row = tx.execute(sa.select(*_TRUST).where(t.trust.c.issuer == issuer, t.trust.c.subject == subject)).first()
-    return Trust(**row._asdict()) if row else None
+    row = _trust_of.first(tx, issuer=issuer, subject=subject)
+    if row is None:
+        return None
+    *told, reusable, direct = row
+    return Trust(*(*told, bool(reusable), bool(direct)))
 
 
 def trusts(tx: Transaction, client_id: str) -> list[Trust]:

@@ -1,6 +1,7 @@
 """Who may act for whom, and which issuers elsewhere vouch for people."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,7 +44,18 @@ _of_party = Prepared(
         sa.or_(_d.subject_id == sa.bindparam("id"), _d.actor_id == sa.bindparam("id")), _d.revoked.is_(None)
     )
 )
+_standing = Prepared(
+    sa.select(*_DELEGATION)
+    .where(
+        _d.actor_id == sa.bindparam("actor"),
+        _d.subject_id == sa.bindparam("subject"),
+        _d.revoked.is_(None),
+        _d.not_after > sa.bindparam("now"),
+    )
+    .order_by(_d.not_after.desc(), _d.id)
+)
 _VOUCHING = [_v[name] for name in Vouching.__dataclass_fields__]
+_vouching = Prepared(sa.select(*_VOUCHING).where(_v.issuer == sa.bindparam("issuer")))
 
 
 def insert(tx: Transaction, delegation: Delegation) -> None:
@@ -52,12 +64,7 @@ def insert(tx: Transaction, delegation: Delegation) -> None:
 
 def standing(tx: Transaction, subject_id: str, actor_id: str) -> list[Delegation]:
     """Those that hold now, the one that lasts longest first."""
-    query = (
-        sa.select(*_DELEGATION)
-        .where(_d.actor_id == actor_id, _d.subject_id == subject_id, _d.revoked.is_(None), _d.not_after > tx.now)
-        .order_by(_d.not_after.desc(), _d.id)
-    )
-    return [_delegation(row) for row in tx.execute(query)]
+    return [_delegation(row) for row in _standing.all(tx, actor=actor_id, subject=subject_id, now=tx.now)]
 
 
 def of_subject(tx: Transaction, subject_id: str) -> list[Delegation]:
@@ -97,8 +104,8 @@ def save_vouching(tx: Transaction, vouching: Vouching) -> None:
 
 
 def vouching(tx: Transaction, issuer: str) -> Vouching | None:
-    row = tx.execute(sa.select(*_VOUCHING).where(_v.issuer == issuer)).first()
-    return Vouching(**row._asdict()) if row else None
+    row = _vouching.first(tx, issuer=issuer)
+    return Vouching(*row) if row else None
 
 
 def vouchings(tx: Transaction) -> list[Vouching]:
@@ -109,6 +116,6 @@ def remove_vouching(tx: Transaction, issuer: str) -> bool:
     return bool(tx.execute(sa.delete(t.vouching).where(_v.issuer == issuer)).rowcount)
 
 
-def _delegation(row: sa.Row[tuple[object, ...]]) -> Delegation:
-    values = row._asdict()
-    return Delegation(**{**values, "scopes": frozenset(values["scopes"].split())})
+def _delegation(row: Any) -> Delegation:
+    id, subject, actor, scopes, *more = row
+    return Delegation(id, subject, actor, frozenset(scopes.split()), *more)

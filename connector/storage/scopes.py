@@ -42,6 +42,7 @@ _granted = Prepared(
         within(_g.holder_id, "ids"), sa.or_(_g.not_after.is_(None), _g.not_after > sa.bindparam("now"))
     )
 )
+_has_resource = Prepared(sa.select(t.api_resource.c.uri).where(t.api_resource.c.uri == sa.bindparam("uri")))
 _named = Prepared(sa.select(*_SCOPE).where(within(_s.name, "names")))
 
 
@@ -54,7 +55,7 @@ def save_resource(tx: Transaction, uri: str, name: str) -> bool:
 
 
 def has_resource(tx: Transaction, uri: str) -> bool:
-    return tx.execute(sa.select(t.api_resource.c.uri).where(t.api_resource.c.uri == uri)).first() is not None
+    return _has_resource.first(tx, uri=uri) is not None
 
 
 def resource_name(tx: Transaction, uri: str) -> str | None:

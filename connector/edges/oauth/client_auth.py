@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -43,6 +43,23 @@ class Presented:
     authorization: str | None
     certificate: Shown | None = None
 
+    @cached_property
+    def basic(self) -> tuple[str, str] | None:
+        """(id, secret) of an HTTP Basic header, form-decoded as RFC 6749 section 2.3.1 says; None for another header, or none.
+
+        Refused where it cannot be read.
+        """
+        kind, _, encoded = (self.authorization or "").partition(" ")
+        if kind.lower() != "basic":
+            return None
+        try:
+            id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        except (ValueError, binascii.Error) as problem:
+            raise Refused("the Basic header cannot be read") from problem
+        if not colon:
+            raise Refused("the Basic header holds no colon")
+        return unquote_plus(id), unquote_plus(secret)
+
     def __repr__(self) -> str:
         return "Presented(********)"
 
@@ -59,26 +76,11 @@ class Audiences:
     endpoints: tuple[str, ...]
 
 
-def decode_basic(header: str | None) -> tuple[str, str] | None:
-    """(id, secret) of an HTTP Basic header, form-decoded as RFC 6749 section 2.3.1 says; None for another header."""
-    kind, _, encoded = (header or "").partition(" ")
-    if kind.lower() != "basic":
-        return None
-    try:
-        id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (ValueError, binascii.Error) as problem:
-        raise Refused("the Basic header cannot be read") from problem
-    if not colon:
-        raise Refused("the Basic header holds no colon")
-    return unquote_plus(id), unquote_plus(secret)
-
-
 def claimed_id(presented: Presented) -> str:
     """Who the request says it is, unverified and cut short: to count failures by."""
     try:
-        pair = decode_basic(presented.authorization)
-        if pair is not None:
-            return pair[0][:100]
+        if presented.basic is not None:
+            return presented.basic[0][:100]
         if "client_assertion" in presented.form:
             claims = jose.unverified_claims(presented.form["client_assertion"])
             return f"{claims.get('iss')} {claims.get('sub')}"[:200]
@@ -131,9 +133,8 @@ Proved = tuple[str, Credential]  # who, and by what
 
 
 def _by_basic(unit: Unit, presented: Presented, _audiences: Audiences) -> Proved:
-    pair = decode_basic(presented.authorization)
-    assert pair is not None
-    return _check_secret(unit, *pair)
+    assert presented.basic is not None
+    return _check_secret(unit, *presented.basic)
 
 
 def _by_post(unit: Unit, presented: Presented, _audiences: Audiences) -> Proved:

@@ -71,8 +71,9 @@ class Door:
 
     def agent_by_secret(self, header: str, address: str) -> Arrival:
         """The agent of a Basic header, suspended or not: the sign-on itself refuses that one, and records why."""
-        with self._counting(Presented({}, header), address):
-            id, secret = client_auth.decode_basic(header) or ("", "")
+        presented = Presented({}, header)
+        with self._counting(presented, address):
+            id, secret = presented.basic or ("", "")
             with self._domain.view() as unit:
                 found = clients.agent_of_secret(unit, id, secret)
             if found is None:

@@ -15,7 +15,7 @@ from connector.domain.unit import Unit
 from connector.edges.saml import sso
 from connector.edges.saml.assertion import LIFE
 from connector.edges.saml.errors import Declined
-from connector.edges.saml.idp import Application, IdentityProvider, application_in
+from connector.edges.saml.idp import IdentityProvider, application_in
 from connector.edges.saml.issue import Asserted, Order, agents_only, carried, decided, enclosed, refused, signed
 from connector.edges.saml.unsolicited import allowed, consumer, current
 from connector.edges.saml.visitor import Visitor
@@ -47,8 +47,7 @@ def answer(idp: IdentityProvider, visitor: Visitor, content: bytes) -> bytes:
         visitor = replace(visitor, subject=Subject(asked.on_behalf_of))
     try:
         with idp.domain.change(caller) as unit:
-            order = _order(idp, application_in(unit, asked.audience, field="audience"), asked, visitor)
-            order = replace(order, behalf=visitor.behalf(unit, asked.audience))
+            order = _order(idp, unit, asked, visitor)
             outcome = decided(idp, unit, caller, order)
         made = signed(idp, order, outcome)
     except ConnectorError as problem:
@@ -58,12 +57,21 @@ def answer(idp: IdentityProvider, visitor: Visitor, content: bytes) -> bytes:
     return orjson.dumps({**_told(made), **_content(idp, order, made, asked)})
 
 
-def _order(idp: IdentityProvider, app: Application, asked: _Asked, visitor: Visitor) -> Order:
+def _order(idp: IdentityProvider, unit: Unit, asked: _Asked, visitor: Visitor) -> Order:
+    app = application_in(unit, asked.audience, field="audience")
     current(idp, app.provider)
     place = consumer(app, asked.recipient, field="recipient")
     allowed(asked.relay_state, app.settings.relay, field="relayState")
-    alone = asked.form == "assertion"
-    return Order(app, place, WAY, visitor.context, holder=visitor.certificate, bound=asked.bound, alone=alone)
+    return Order(
+        app,
+        place,
+        WAY,
+        visitor.context,
+        holder=visitor.certificate,
+        behalf=visitor.behalf(unit, asked.audience),
+        bound=asked.bound,
+        alone=asked.form == "assertion",
+    )
 
 
 def exchanged(
