@@ -8,6 +8,7 @@ from pathlib import Path
 
 import requests
 
+from tests.servers.availability import require
 from tests.servers.process import ServerProcess, accepts_connections, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ def the_readme_says(environment: dict[str, str], port: int) -> None:
 
 
 def test_the_first_start_prints_a_client_that_works_and_the_second_prints_none(tmp_path: Path) -> None:
+    require("curl")  # the README's commands use it
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environment |= {"CONNECTOR_DATA_DIR": str(tmp_path / "var"), "CONNECTOR_PORT": str(port)}
