@@ -25,7 +25,7 @@ class Routes:
         self._discovery = discovery
         self._collections = service.collections
         self._root: Methods = {"GET": self._search_all}
-        self._fixed: dict[str, Methods] = {
+        self.fixed: dict[str, Methods] = {
             "Bulk": {"POST": self._bulk},
             ".search": {"POST": self._search_all_by_body},
             "Me": {"GET": self._me} | dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), self._not_me),
@@ -56,8 +56,8 @@ class Routes:
             return self._listed_one if first in self._collections else self._one, segments
         if len(segments) == 1:
             first = segments[0]
-            if first in self._fixed:
-                return self._fixed[first], []
+            if first in self.fixed:
+                return self.fixed[first], []
             return self._listed if first in self._collections else self._many, segments
         if segments:
             raise NotFound(f"there is nothing at /{'/'.join(segments)}")

@@ -1,10 +1,16 @@
 """The edge as a WSGI application: what servers and clients may send beside what a test client does."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 from werkzeug.test import EnvironBuilder
 
+from connector.edges.scim.catalogue_file import Catalogue
+from connector.edges.scim.discovery import Discovery
+from connector.edges.scim.routes import Routes
+from connector.edges.scim.service import ScimService
 from tests.edge_client import problem
 
 
@@ -84,3 +90,23 @@ def test_what_has_no_body_has_no_type(ask, client):
     assert (status, body) == (304, b"") and "Content-Type" not in headers
     status, headers, body = ask("DELETE", f"/v2/Users/{id}")
     assert (status, body) == (204, b"") and not {"Content-Type", "Content-Length"} & headers.keys()
+
+
+def _documented():
+    """Path and methods of each row of docs/http.md that is about SCIM, but for the catalogue (test_catalogue.py)."""
+    page = (Path(__file__).parents[3] / "docs" / "http.md").read_text()
+    rows = re.findall(r"^\| `/scim(/v2/[^`]*)` \| ([A-Z, ]+) \|", page, re.MULTILINE)
+    return [(path, methods.split(", ")) for path, methods in rows if not path.startswith(("/v2/Roles", "/v2/Entitl"))]
+
+
+@pytest.mark.parametrize(("path", "methods"), _documented())
+def test_paths_take_what_is_documented(ask, path, methods):
+    filled = path.replace("<endpoint>", "Agents").replace("<id>", "x").replace("<name>", "User").replace("<urn>", "x")
+    allowed = ask("OPTIONS", filled)[1]["Allow"].split(", ")
+    assert [one for one in allowed if one not in ("HEAD", "OPTIONS")] == methods
+
+
+def test_every_path_is_documented(parts):
+    service = ScimService(parts.domain, "https://connector.example", Catalogue())
+    routes = Routes(service, Discovery("https://connector.example", {}))
+    assert {f"/v2/{name}" for name in routes.fixed} <= {path for path, _ in _documented()}
