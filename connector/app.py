@@ -1,19 +1,15 @@
 """The composition root of the web: builds the edges on the parts of a deployment, and puts them together."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Flask, request
 
-from connector.core import challenges, ids, native
-from connector.core.errors import ConnectorError
+from connector.core import challenges, native
 from connector.core.http import HttpClient
 from connector.core.jose import Signer
-from connector.core.logs import logger
 from connector.core.rate import Limiter
 from connector.domain.proofs import Proofs, Shown
 from connector.domain.tokens import Tokens
@@ -23,7 +19,6 @@ from connector.edges.console import pages
 from connector.edges.console.session import Sessions
 from connector.edges.oauth import authorize, manage, par
 from connector.edges.oauth import blueprint as oauth
-from connector.edges.oauth import errors as oauth_errors
 from connector.edges.oauth.agent_door import AgentDoor
 from connector.edges.oauth.attempts import Attempts
 from connector.edges.oauth.certificates import Certificates
@@ -36,11 +31,9 @@ from connector.edges.saml import bearer, expiry
 from connector.edges.saml import blueprint as saml
 from connector.edges.saml.sp import blueprint as saml_sp
 from connector.edges.scim.asked import MAX_BODY
-from connector.edges.scim.wsgi import ROOT as SCIM
 from connector.edges.scim.wsgi import ScimEdge
+from connector.front import Front
 from connector.parts import Parts
-
-log = logger()
 
 
 def create_app(parts: Parts) -> Flask:
@@ -161,83 +154,12 @@ def create_app(parts: Parts) -> Flask:
     )
     app.register_blueprint(console.blueprint(domain, base_url=settings.url, sessions=sessions))
     app.register_blueprint(ops.blueprint(domain, check_schema=domain.database.check_schema, endings=endings))
-    _correlate(app)
-    _tell_where_tokens_are_had(app, challenge)
-    _render_errors(app)
-    _put_in_front(
-        app,
-        ScimEdge(
-            domain,
-            base_url=settings.url,
-            authenticate=lambda header, asked: foreign.caller(header, lambda: door.shown(asked())),
-            challenge=challenge,
-            catalogue=parts.catalogue,
-        ),
+    scim = ScimEdge(
+        domain,
+        base_url=settings.url,
+        authenticate=lambda header, asked: foreign.caller(header, lambda: door.shown(asked())),
+        challenge=challenge,
+        catalogue=parts.catalogue,
     )
+    Front(app, scim, challenge)
     return app
-
-
-def _put_in_front(app: Flask, scim: ScimEdge) -> None:
-    """Requests for SCIM do not pass Flask's dispatch, which would cost more than most of them do."""
-    others = app.wsgi_app
-
-    def by_path(environ: dict[str, Any], start: Any) -> Any:
-        path = environ.get("PATH_INFO", "")
-        return (scim if path.startswith(f"{SCIM}/") or path == SCIM else others)(environ, start)
-
-    app.wsgi_app = by_path  # type: ignore[assignment]  # Flask's own way to wrap an application
-
-
-def _correlate(app: Flask) -> None:
-    @app.before_request
-    def begin() -> None:
-        ids.correlation_id.set(ids.correlation_from(request.headers.get("traceparent")))
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        if 0 < (request.content_length or 0) <= MAX_BODY:
-            request.max_content_length = MAX_BODY  # an edge may have set less
-            request.get_data()  # a body that was refused unread would make the server cut the connection under the client
-        response.headers["Correlation-Id"] = ids.correlation_id.get()
-        return response
-
-
-def _tell_where_tokens_are_had(app: Flask, complete: Callable[[str], str]) -> None:
-
-    @app.after_request
-    def tell(response: Response) -> Response:
-        challenge = response.headers.get("WWW-Authenticate", "")
-        if response.status_code == 401 and challenge:
-            response.headers["WWW-Authenticate"] = complete(challenge)
-        return response
-
-
-Render = Callable[[ConnectorError | HTTPException], Response]
-_RENDERERS: tuple[tuple[str, Render], ...] = (
-    ("/saml/acs", pages.render_error),
-    ("/saml/sp/", pages.render_error),
-    ("/signin", pages.render_error),
-    ("/oauth/authorize", pages.render_error),
-    ("/delegations/", pages.render_error),
-    ("", oauth_errors.render_error),  # plain JSON for everything that has no form of its own
-)
-
-
-def _render_errors(app: Flask) -> None:
-    def render(error: ConnectorError | HTTPException) -> Response:
-        if request.path == "/":
-            return pages.render_error(error)
-        return next(render for prefix, render in _RENDERERS if request.path.startswith(prefix))(error)
-
-    @app.errorhandler(ConnectorError)
-    def ours(error: ConnectorError) -> Response:
-        return render(error)
-
-    @app.errorhandler(HTTPException)
-    def frameworks(error: HTTPException) -> Response:
-        return render(error)
-
-    @app.errorhandler(Exception)  # the WSGI boundary: nothing may leave without a correlation id
-    def unexpected(error: Exception) -> Response:
-        log.exception("a request failed unexpectedly", action="request", method=request.method, path=request.path)
-        return render(InternalServerError("something went wrong on our side"))

@@ -29,18 +29,11 @@ def may_sign_on(unit: Unit, agent_id: str) -> Decision:
     agent = resources.by_id(unit.tx, "agent", agent_id)
     if agent is None:
         return Decision(agent_id, ("there is no such agent",))
-    return judged(agent, around(unit, agent_id), now=unit.tx.now)
-
-
-def around(unit: Unit, agent_id: str) -> list[tuple[str, Record]]:
-    """Who owns or sponsors an agent, with the role; the accountable one first."""
-    ownerships = owners.of_agent(unit.tx, agent_id)
-    found = resources.by_ids(unit.tx, [one.holder_id for one in ownerships])
-    return [(one.role, found[one.holder_id]) for one in ownerships if one.holder_id in found]
+    return judged(agent, owners.holders_of(unit.tx, agent_id), now=unit.tx.now)
 
 
 def judged(agent: Record, around: Sequence[tuple[str, Record]], *, now: str) -> Decision:
-    """The answer, by what was read already."""
+    """The answer, by what was read already; `around` are its owners and sponsors, with their roles."""
     reasons = [] if agent.active else ["the agent is suspended"]
     governance = orjson.loads(agent.document).get(GOVERNANCE, {})
     if governance.get("validFrom", "") > now:

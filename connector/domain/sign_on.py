@@ -16,7 +16,7 @@ from connector.domain.app_settings import AppSettings
 from connector.domain.events import Action
 from connector.domain.schema import GOVERNANCE
 from connector.domain.unit import Unit
-from connector.storage import activity, credentials, groups, resources, saml
+from connector.storage import activity, credentials, groups, owners, resources, saml
 from connector.storage.resources import Record
 from connector.storage.saml import Session
 
@@ -111,7 +111,7 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, reasons, Cause.REPLAY)
     if agent is None:
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, ("there is no such agent",))
-    around = access.around(unit, agent.id)
+    around = owners.holders_of(unit.tx, agent.id)
     decision = access.judged(agent, around, now=unit.tx.now)
     if not decision.allowed:
         return refuse(unit, wish.agent_id, wish.entity_id, wish.way, decision.reasons)
@@ -125,7 +125,7 @@ def sign_on(unit: Unit, wish: Wish) -> Granted | Refused:
         if wish.settings.delegation == "none" or found is None:
             reasons = ("the application takes no delegation",) if found else ("there is nobody to act for",)
             return refuse(unit, agent.id, wish.entity_id, wish.way, reasons, Cause.DELEGATION)
-        subject, around = found, access.around(unit, found.id)
+        subject, around = found, owners.holders_of(unit.tx, found.id)
     facts, until = _facts(unit, subject, around), _session_end(unit, agent, wish)
     granted = Granted(facts, wish.name_id(facts), unit.tx.new_id("ses"), unit.tx.moment, until)
     saml.add_session(

@@ -6,15 +6,23 @@ from dataclasses import dataclass
 import orjson
 import sqlalchemy as sa
 
+from connector.storage import resources
 from connector.storage import tables as t
 from connector.storage.db import Transaction
 from connector.storage.lists import within
 from connector.storage.prepared import Prepared
+from connector.storage.resources import Record
 
 _o = t.ownership.c
 _of_agents = Prepared(
     sa.select(_o.agent_id, _o.holder_id, _o.role, _o.accountable)
     .where(within(_o.agent_id, "ids"))
+    .order_by(_o.role, _o.accountable.desc(), _o.holder_id)
+)
+_holders_of = Prepared(
+    sa.select(*resources.COLUMNS, _o.role)
+    .join(t.ownership, _o.holder_id == t.resource.c.id)
+    .where(_o.agent_id == sa.bindparam("agent"))
     .order_by(_o.role, _o.accountable.desc(), _o.holder_id)
 )
 _agents_of = Prepared(sa.select(_o.agent_id).where(_o.holder_id == sa.bindparam("holder")).distinct())
@@ -61,6 +69,11 @@ def of_agents(tx: Transaction, agent_ids: Iterable[str]) -> dict[str, list[Owner
     for agent_id, holder_id, role, accountable in _of_agents.all(tx, ids=orjson.dumps(list(held)).decode()):
         held[agent_id].append(Ownership(holder_id, role, bool(accountable)))
     return held
+
+
+def holders_of(tx: Transaction, agent_id: str) -> list[tuple[str, Record]]:
+    """Those of them that are there, with the role; the accountable one first."""
+    return [(row[-1], resources.record(row[:-1])) for row in _holders_of.all(tx, agent=agent_id)]
 
 
 def agents_of(tx: Transaction, holder_id: str) -> list[str]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flask
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from connector.core.errors import ConnectorError, Denied, Unavailable
 from connector.core.jose import Signer
+from connector.core.plain import Plain
 from connector.domain import person_grants
 from connector.domain.events import Action
 from connector.domain.exchange import Wish
@@ -36,10 +38,9 @@ def blueprint(
     """The edge below /oauth, and the RFC 8414 and RFC 9728 metadata. `only_pushed`: authorization requests, of whatever agent."""
     edge = Blueprint("oauth", __name__)
 
-    @edge.post(f"{PREFIX}/token")
-    def token() -> Response:
-        arrival, shown = door.enter(request)
-        caller, form = arrival.caller, request.form
+    def token(asked: flask.Request) -> Response:
+        arrival, shown, form = door.enter(asked)
+        caller = arrival.caller
         wish = Wish(
             frozenset(form.get("scope", "").split()),
             form.get("resource"),
@@ -62,23 +63,25 @@ def blueprint(
             said.headers["DPoP-Nonce"] = proofs.nonce  # RFC 9449 section 8.2: the next proof need not be refused first
         return said
 
-    @edge.post(f"{PREFIX}/introspect")
-    def introspect() -> Response:
+    def introspect(asked: flask.Request) -> Response:
         """Live clients with the scope `introspect` may ask about any token; others about their own (RFC 7662)."""
-        arrival, _ = door.enter(request)
-        told = tokens.introspect(request.form.get("token", ""))
+        arrival, _, form = door.enter(asked)
+        told = tokens.introspect(form.get("token", ""))
         if "introspect" not in arrival.caller.scopes and told.get("client_id") != arrival.caller.id:
             told = {"active": False}
         return _json(told)
 
-    @edge.post(f"{PREFIX}/revoke")
-    def revoke() -> Response:
-        arrival, _ = door.enter(request)
-        token = request.form.get("token", "")
+    def revoke(asked: flask.Request) -> Response:
+        arrival, _, form = door.enter(asked)
+        token = form.get("token", "")
         with domain.change(arrival.caller) as unit:
             if not person_grants.revoke(unit, token):
                 tokens.revoke(unit, token)
         return Response(status=200, headers={"Cache-Control": "no-store"})
+
+    for view in (token, introspect, revoke):
+        name = view.__name__
+        edge.add_url_rule(f"{PREFIX}/{name}", name, Plain(view, flask.request), methods=["POST"])
 
     @edge.get(f"{PREFIX}/jwks")
     def jwks() -> Response:

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -153,8 +154,7 @@ def _by_assertion(unit: Unit, presented: Presented, audiences: Audiences) -> Pro
     signed = None
     for one in credentials.usable(unit, holder, "public_key"):
         try:
-            key = jwk.import_key(orjson.loads(one.public_key or "{}"))
-            claims, signed = jose.verify(token, [key], algorithms=jose.ASSERTION_ALGORITHMS), one
+            claims, signed = jose.verify(token, [_key(one.public_key)], algorithms=jose.ASSERTION_ALGORITHMS), one
         except (JoseError, Unauthenticated):
             continue  # not this key; the next one may fit
         break
@@ -170,6 +170,12 @@ def _by_assertion(unit: Unit, presented: Presented, audiences: Audiences) -> Pro
         wrong.append("aud")
     _check_claims(unit, claims, holder, wrong, accepted)
     return holder, signed
+
+
+@lru_cache(maxsize=1024)
+def _key(text: str | None) -> jwk.Key:
+    """A public key by the JWK that we hold. Remembered, as importing it takes as long as a signature."""
+    return jwk.import_key(orjson.loads(text or "{}"))
 
 
 def _by_certificate(unit: Unit, presented: Presented, _audiences: Audiences) -> Proved:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from urllib.parse import parse_qsl
 
 import flask
 from werkzeug import Request
@@ -23,6 +23,7 @@ from connector.edges.oauth.errors import OAuthError, Refused
 from connector.edges.oauth.federation import Federation
 
 PREFIX = "/oauth"
+_MAX_FORM = 500_000
 _REPEATABLE = frozenset({"audience", "resource"})  # by RFC 8693 and RFC 8707; we take one of each, and say so
 
 
@@ -41,16 +42,17 @@ class Door:
 
     def shown(self, request: Request) -> Shown:
         """What a request shows beside its token."""
-        found = self._certificates.shown(request.environ)
-        thumbprint = found.thumbprint if found else None
+        return self._shown(request, self._certificates.shown(request.environ))
+
+    def _shown(self, request: Request, certificate: Certificate | None) -> Shown:
+        thumbprint = certificate.thumbprint if certificate else None
         return Shown(request.method, self._base_url + request.path, tuple(request.headers.getlist("DPoP")), thumbprint)
 
-    def enter(self, request: flask.Request) -> tuple[Arrival, Shown]:
-        """The client, and what it shows. Refused or TooManyRequests where it is not let in."""
-        _single(request.form)
-        certificate = self._certificates.shown(request.environ)
-        presented = Presented(request.form, request.headers.get("Authorization"), certificate)
-        return self.prove(presented, request.remote_addr or ""), self.shown(request)
+    def enter(self, request: flask.Request) -> tuple[Arrival, Shown, dict[str, str]]:
+        """The client, what it shows, and the parameters of its form. Refused or TooManyRequests where it is not let in."""
+        form, certificate = _form(request), self._certificates.shown(request.environ)
+        presented = Presented(form, request.headers.get("Authorization"), certificate)
+        return self.prove(presented, request.remote_addr or ""), self._shown(request, certificate), form
 
     def shown_certificate(self, request: flask.Request) -> Certificate | None:
         """That of the connection; nothing says yet whose it is."""
@@ -115,9 +117,15 @@ class Door:
         return True
 
 
-def _single(form: Any) -> None:
-    """RFC 6749 section 3.2: a parameter must not be given more than once."""
-    for name, values in form.lists():
-        if len(values) > 1:
+def _form(request: flask.Request) -> dict[str, str]:
+    """The parameters of the body (RFC 6749 appendix B), which must not be given more than once (section 3.2)."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return {}
+    request.max_content_length = _MAX_FORM  # werkzeug answers 413 where it is larger
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(request.get_data().decode(errors="replace"), keep_blank_values=True):
+        if name in found:
             code = "invalid_target" if name in _REPEATABLE else "invalid_request"
             raise OAuthError(code, f"{name} is given more than once: ask for one token for each")
+        found[name] = value
+    return found

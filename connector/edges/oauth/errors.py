@@ -2,7 +2,7 @@
 
 import orjson
 from flask import Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from connector.core import errors, ids
 
@@ -65,6 +65,8 @@ def render_error(error: errors.ConnectorError | HTTPException) -> Response:
     if status >= 500:
         detail = f"{detail} (correlation id {ids.correlation_id.get()})"
     headers = {"Cache-Control": "no-store"}
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # RFC 9110 section 15.5.6: it must be said
     if isinstance(error, Refused | errors.TooManyRequests | errors.Unavailable) and error.retry_after:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if isinstance(error, errors.BadProof) and error.nonce:

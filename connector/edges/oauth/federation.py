@@ -62,6 +62,8 @@ class Federation:
 
     def claimed(self, token: str) -> Claimed | None:
         """None where nobody trusts that issuer and subject. Refused where its keys cannot be had or none fits the `kid`."""
+        if not token:
+            return None  # as most requests have none
         try:
             claims, kid = jose.unverified_claims(token), jose.unverified_header(token).get("kid")
         except Unauthenticated:
@@ -77,6 +79,8 @@ class Federation:
 
     def vouched(self, token: str) -> Vouched | None:
         """None where that issuer does not vouch for people. Refused where its keys cannot be had or none fits the `kid`."""
+        if not token:
+            return None
         try:
             issuer, kid = jose.unverified_claims(token).get("iss"), jose.unverified_header(token).get("kid")
         except Unauthenticated:

@@ -1,6 +1,6 @@
 """The endpoint for pushed authorization requests (RFC 9126): the agent says beforehand, authenticated, what a person will be asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import flask
 import orjson
@@ -28,9 +28,9 @@ def blueprint(
 
     @edge.post(f"{PREFIX}/par")
     def par() -> flask.Response:
-        arrival, shown = door.enter(flask.request)
+        arrival, shown, form = door.enter(flask.request)
         limit(arrival.caller.id)
-        asked, refused = _parameters(arrival, flask.request.form), None
+        asked, refused = _parameters(arrival, form), None
         if shown.dpop:
             _bind(asked, proofs.confirmation(shown)["jkt"])
         with domain.change(arrival.caller) as unit:
@@ -52,7 +52,7 @@ def blueprint(
     return edge
 
 
-def _parameters(arrival: Arrival, form: MultiDict[str, str]) -> MultiDict[str, str]:
+def _parameters(arrival: Arrival, form: Mapping[str, str]) -> MultiDict[str, str]:
     """What a person will be asked, for the agent that has authenticated."""
     caller = arrival.caller
     if caller.kind != "agent" or caller.person is not None:

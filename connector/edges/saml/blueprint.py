@@ -13,6 +13,7 @@ from cryptography import x509
 from connector.core import challenges
 from connector.core.errors import ConnectorError, Unauthenticated
 from connector.core.http import HttpClient
+from connector.core.plain import Plain
 from connector.domain import sign_on
 from connector.domain.arrival import Arrival
 from connector.domain.tokens import DeadToken
@@ -81,12 +82,10 @@ def blueprint(
     routes = _Routes(idp, authenticate, certificate, decide)
     found = flask.Blueprint("saml", __name__, url_prefix="/saml")
     found.add_url_rule("/metadata", view_func=routes.metadata, methods=["GET"])
-    found.add_url_rule("/ecp", view_func=routes.ecp, methods=["POST"])
     found.add_url_rule("/sso", view_func=routes.sso, methods=["GET", "POST"])
     found.add_url_rule("/sso/init", view_func=routes.init, methods=["POST"])
-    found.add_url_rule("/assertions", view_func=routes.assertions, methods=["POST"])
-    found.add_url_rule("/artifact", view_func=routes.artifact, methods=["POST"])
-    found.add_url_rule("/slo", view_func=routes.slo, methods=["POST"])
+    for view in (routes.ecp, routes.assertions, routes.artifact, routes.slo):
+        found.add_url_rule(f"/{view.__name__}", view.__name__, Plain(view, flask.request), methods=["POST"])
     return found
 
 
@@ -110,33 +109,32 @@ class _Routes:
         response.make_conditional(flask.request)
         return response
 
-    def ecp(self) -> flask.Response:
+    def ecp(self, asked: flask.Request) -> flask.Response:
         try:
-            answer = ecp.answer(self._idp, self._visitor("ecp"), self._body())
+            answer = ecp.answer(self._idp, self._visitor(asked, "ecp"), _body(asked))
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
             return _fault(problem)
         return _soap(answer, 200)
 
-    def slo(self) -> flask.Response:
+    def slo(self, asked: flask.Request) -> flask.Response:
         """No Authorization header: an application proves itself by the signature of its request."""
         try:
-            return _soap(slo.answer(self._idp, self._body()), 200)
+            return _soap(slo.answer(self._idp, _body(asked)), 200)
         except ConnectorError as problem:
             return _fault(problem)
 
-    def artifact(self) -> flask.Response:
+    def artifact(self, asked: flask.Request) -> flask.Response:
         """An application proves itself as above, or by a certificate with a key of its metadata."""
         try:
-            return _soap(artifact.answer(self._idp, self._body(), self._certificate(flask.request)), 200)
+            return _soap(artifact.answer(self._idp, _body(asked), self._certificate(asked)), 200)
         except ConnectorError as problem:
             return _fault(problem)
 
-    def assertions(self) -> flask.Response:
+    def assertions(self, asked: flask.Request) -> flask.Response:
         try:
-            visitor = self._visitor(direct.WAY)
-            answer = direct.answer(self._idp, visitor, self._body())
+            answer = direct.answer(self._idp, self._visitor(asked, direct.WAY), _body(asked))
         except Unauthenticated as problem:
             return _challenge(problem)
         except ConnectorError as problem:
@@ -167,7 +165,7 @@ class _Routes:
 
     def _form(self, way: str, answer: Callable[[Visitor], str]) -> flask.Response:
         try:
-            visitor = self._visitor(way)
+            visitor = self._visitor(flask.request, way)
             flask.request.max_content_length = _MAX_BODY
             page = answer(visitor)
         except Unauthenticated as problem:
@@ -177,18 +175,19 @@ class _Routes:
             return _page(sso.problem_page(said.detail), said.http_status, said.retry_after)
         return _page(page, 200)
 
-    def _visitor(self, way: str) -> Visitor:
+    def _visitor(self, asked: flask.Request, way: str) -> Visitor:
         try:
-            arrival = self._authenticate(flask.request)
+            arrival = self._authenticate(asked)
         except DeadToken as dead:  # a stranger leaves no event, an agent that was switched off does
             with self._idp.domain.change(SYSTEM) as unit:
                 sign_on.refuse(unit, dead.agent_id, None, way, dead.reasons)
             raise
         return visitor(arrival, encrypted=self._idp.base_url.startswith("https://"), decide=self._decide)
 
-    def _body(self) -> bytes:
-        flask.request.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
-        return flask.request.get_data()
+
+def _body(asked: flask.Request) -> bytes:
+    asked.max_content_length = _MAX_BODY  # werkzeug answers 413 where it is larger
+    return asked.get_data()
 
 
 def _challenge(problem: Unauthenticated) -> flask.Response:
