@@ -36,7 +36,7 @@ class Settings(BaseModel):
     catalogue_file: Path | None = Field(
         None, description="TOML file with the roles and entitlements that may be assigned; none is served without it."
     )
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on, or a name for it.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     tls_certificate: Path | None = Field(
         None,

@@ -19,6 +19,13 @@ from tests.servers.process import HOST, ServerError, ServerProcess, accepts_conn
 from tests.servers.sp_metadata import ARTIFACT, PAOS, POST, REDIRECT, SOAP, Endpoint, service_provider_metadata
 from tests.servers.system_packages import program
 
+_MELLON = "/usr/lib/apache2/modules/mod_auth_mellon.so"
+
+
+def reads_logout_by_soap(peer: str) -> bool:
+    """mod_auth_mellon 0.19 (Ubuntu 24.04, Debian 13) offers it in its metadata, but takes whatever is posted for a form."""
+    return peer != "mellon" or b"Could not find SAMLRequest field in POST data" not in program(_MELLON).read_bytes()
+
 
 class Apache:
     """`shib_url` and `mellon_url` are pages that need a session and then list its attributes as `NAME=value` lines.

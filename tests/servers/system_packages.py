@@ -47,6 +47,7 @@ SERVERS: dict[str, Needs] = {
         programs=(_POSTGRES_BINARIES + "initdb", _POSTGRES_BINARIES + "postgres"),
         packages=("postgresql",),
     ),
+    "curl": Needs(programs=("curl",), packages=("curl",)),
     "nginx": Needs(programs=("nginx",), packages=("nginx-light",)),
     "keycloak": Needs(programs=("java", "mvn"), packages=("default-jre-headless", "maven")),
     "scimmy": Needs(programs=("node", "npm"), packages=("nodejs", "npm")),
