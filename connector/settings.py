@@ -51,7 +51,7 @@ class Settings(BaseModel):
     )
     entity_id: str = Field("", description="SAML entityID; base_url/saml/metadata where it is not set.")
     workers: int = Field(1, ge=1, le=64, description="Web processes.")
-    threads: int = Field(4, ge=1, le=64, description="Requests that one web process works on at the same time.")
+    threads: int = Field(2, ge=1, le=64, description="Requests that one web process works on at the same time.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe line that is logged."
     )
