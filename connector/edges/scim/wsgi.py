@@ -83,7 +83,7 @@ class ScimEdge:
         return [answer.body] if answer.body and asked.method != "HEAD" else []
 
     def _let_in(self, asked: Asked, environ: Environ) -> Answer:
-        if not environ["PATH_INFO"].startswith(PREFIX):
+        if not f"{environ['PATH_INFO']}/".startswith(f"{PREFIX}/"):
             raise NotFound(f"SCIM is served at {PREFIX}")
         caller = asked.caller = self._authenticate(asked.header("AUTHORIZATION"), lambda: Request(environ))
         self._limiter.take(caller.id, caller.rate)

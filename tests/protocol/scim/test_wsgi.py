@@ -36,7 +36,7 @@ def test_paths_may_end_or_double_their_slashes(ask, client):
 
 
 def test_what_lies_beside_or_below_is_not_found(client, ask):
-    for path in ("", "/", "/v1/Users", "/v2/Users/a/b", "/v2/Users/a/.search"):
+    for path in ("", "/", "/v1/Users", "/v2Users", "/v20/Users", "/v2/Users/a/b", "/v2/Users/a/.search"):
         assert ask("GET", path)[0] == 404, path
     problem(client.http.get("/scim/v1/Users"), 404, naming="/scim/v2")
 
